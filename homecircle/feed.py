@@ -1,0 +1,213 @@
+"""The feed: posts, newest first by an internal number, each for everyone or for named members.
+
+A post is text of at most 4,000 characters and items of the vault; an audience that is final; never ranked. The author
+may edit the text; the author, or an admin who can see it, may take it down: it is out of every page at once and in the
+trash of the one who removed it for 30 days, who alone can put it back. A creating form carries a once-key, so that a
+retry posts once.
+
+Reading is two keyset arms joined by UNION ALL (posts for everyone; one `post_reader` row for each named member), so a
+page costs the same at the first post and the millionth, and for a member who sees almost nothing (BARS.md P2).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import unicodedata
+from typing import NamedTuple
+
+import peewee
+
+from homecircle import audiences, db, events, vault
+from homecircle.errors import Invalid, NotAllowed, NotFound
+
+TEXT_LIMIT = 4000
+ITEM_LIMIT = 200
+PAGE = 20
+TRASH_LASTS = dt.timedelta(days=30)
+
+
+class Post(db.Model):
+    """One post; see the module."""
+
+    id = peewee.AutoField()
+    public_id = peewee.TextField(default=db.random_id)
+    author_id = peewee.IntegerField()
+    text = peewee.TextField()
+    audience_id = peewee.IntegerField()
+    shared_at = db.UtcField(default=db.now)
+    edited_at = db.UtcField(null=True)
+    deleted_at = db.UtcField(null=True)
+    deleted_by = peewee.IntegerField(null=True)
+    once = peewee.TextField()
+
+
+class Entry(NamedTuple):
+    """A post as a page reads it. `id` is internal; `audience` is () for everyone, else the members' ids."""
+
+    number: int
+    id: str
+    author_id: int
+    text: str
+    audience_id: int
+    shared_at: int
+    edited_at: int | None
+    audience: tuple[int, ...]
+
+
+def publish(author_id: int, text: str, item_ids: list[str], audience: list[str], once: str) -> Post:
+    """Share a post with `audience` (public ids of members; none: everyone) and the author's own items in that order.
+
+    The same `once` of the same author again returns the post that is there already. Raises `Invalid` when there is
+    neither text nor item, when the text is too long, or when an item is not the author's.
+    """
+    found = Post.get_or_none(Post.author_id == author_id, Post.once == once)
+    if found is not None:
+        return found
+    text = clean_text(text, TEXT_LIMIT)
+    if not text and not item_ids:
+        raise Invalid("Write something or add a photo first.", field="text")
+    with db.transaction():
+        items = vault.owned(author_id, item_ids[: ITEM_LIMIT + 1])
+        if len(items) > ITEM_LIMIT:
+            raise Invalid("At most 200 photos or videos in one post.", field="photos")
+        try:
+            audience_id = audiences.named(author_id, audience)
+            with db.transaction():
+                post = Post.create(author_id=author_id, text=text, audience_id=audience_id, once=once)
+        except peewee.IntegrityError:  # the same form twice at the same moment
+            return Post.get(Post.author_id == author_id, Post.once == once)
+        for position, item in enumerate(items):
+            db.rows("INSERT INTO post_item (post_id, position, item_id) VALUES (?, ?, ?)", post.id, position, item)
+        _let_read(post)
+        events.record("post.published", post.public_id, author_id, audience_id)
+    return post
+
+
+def edit(post: Post, member_id: int, text: str) -> None:
+    """Change the text. Only the author may; `Invalid` when nothing would be left or it is too long."""
+    if post.author_id != member_id:
+        raise NotAllowed("Only the one who wrote this can change it.")
+    text = clean_text(text, TEXT_LIMIT)
+    if not text and not db.row("SELECT 1 FROM post_item WHERE post_id = ?", post.id):
+        raise Invalid("Nothing would be left of this post. You can delete it instead.", field="text")
+    with db.transaction():
+        Post.update(text=text, edited_at=db.now()).where(Post.id == post.id).execute()
+        events.record("post.edited", post.public_id, member_id, post.audience_id)
+
+
+def take_down(post: Post, member_id: int, *, is_admin: bool) -> None:
+    """Move a post to the trash of the one who removes it: its author, or an admin who can see it."""
+    if post.author_id != member_id and not is_admin:
+        raise NotAllowed("Only the one who wrote this can delete it.")
+    with db.transaction():
+        Post.update(deleted_at=db.now(), deleted_by=member_id).where(Post.id == post.id).execute()
+        db.rows("DELETE FROM post_reader WHERE post_id = ?", post.id)
+        events.record("post.deleted", post.public_id, member_id, post.audience_id)
+
+
+def put_back(public_id: str, member_id: int) -> Post:
+    """Take a post out of one's own trash. `NotFound` when it is not there, or its 30 days are over."""
+    found = Post.get_or_none(Post.public_id == public_id, Post.deleted_by == member_id)
+    if found is None or found.deleted_at is None or found.deleted_at < db.now() - TRASH_LASTS:
+        raise NotFound
+    with db.transaction():
+        Post.update(deleted_at=None, deleted_by=None).where(Post.id == found.id).execute()
+        _let_read(found)
+        events.record("post.restored", found.public_id, member_id, found.audience_id)
+    return found
+
+
+def get(public_id: str, member_id: int) -> Post:
+    """Return a post that the member may see; `NotFound` for any other."""
+    found = Post.get_or_none(Post.public_id == public_id, Post.deleted_at.is_null())
+    if found is None or not audiences.may_see(member_id, found.audience_id):
+        raise NotFound
+    return found
+
+
+def entry(public_id: str, member_id: int) -> Entry:
+    """Return one post as a page reads it; `NotFound` when the member may not see it."""
+    found = db.row(_ONE, public_id, member_id)
+    if found is None:
+        raise NotFound
+    return _entry(found)
+
+
+def page(member_id: int, before: str = "", limit: int = PAGE) -> tuple[list[Entry], str]:
+    """Return up to `limit` posts that the member may see, newest first, and the cursor for the next page or ''.
+
+    `before` is the public id of the last post of the page before; one that is not (any more) there begins at the top.
+    """
+    upper = _number(before, 1 << 62)
+    found = [_entry(row) for row in db.rows(_PAGE, upper, limit + 1, member_id, upper, limit + 1, limit + 1)]
+    return found[:limit], found[limit - 1].id if len(found) > limit else ""
+
+
+def newer(member_id: int, after: str, limit: int = PAGE) -> list[Entry]:
+    """Return the posts that came after the post `after`, newest first, at most `limit`: what the pill brings."""
+    lower = _number(after, 0)
+    return [each for each in page(member_id, limit=limit)[0] if each.number > lower]
+
+
+def by_author(author_id: int, member_id: int, before: str = "") -> tuple[list[Entry], str]:
+    """Return a page of one author's posts that the member may see, and its cursor."""
+    found = [_entry(row) for row in db.rows(_BY_AUTHOR, author_id, _number(before, 1 << 62), member_id, PAGE + 1)]
+    return found[:PAGE], found[PAGE - 1].id if len(found) > PAGE else ""
+
+
+def items_of(entries: list[Entry]) -> dict[int, list[vault.Tile]]:
+    """Return the tiles of each post by its number; one statement for the whole page."""
+    tiles: dict[int, list[vault.Tile]] = {}
+    for row in db.rows(_TILES, json.dumps([each.number for each in entries])):
+        tiles.setdefault(row[0], []).append(vault.tile(row[1:]))
+    return tiles
+
+
+def clean_text(text: str, limit: int) -> str:
+    """Return NFC text with plain line breaks and no controls; `Invalid` when longer than `limit` characters."""
+    normal = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    kept = "".join(x for x in normal if x == "\n" or unicodedata.category(x) not in {"Cc", "Cs", "Co"}).strip()
+    if len(kept) > limit:
+        raise Invalid("That is too long: at most %(limit)s letters. This has %(length)s.",
+                      field="text", limit=limit, length=len(kept))  # fmt: skip
+    return kept
+
+
+def _let_read(post: Post) -> None:
+    """Write the rows by which named members find the post."""
+    if post.audience_id != audiences.EVERYONE:
+        for member_id in audiences.members_of(post.audience_id):
+            db.rows("INSERT INTO post_reader (member_id, post_id) VALUES (?, ?)", member_id, post.id)
+
+
+def _number(public_id: str, otherwise: int) -> int:
+    found = public_id and db.row("SELECT id FROM post WHERE public_id = ?", public_id)
+    return int(found[0]) if found else otherwise
+
+
+def _entry(row: tuple[object, ...]) -> Entry:
+    names = str(row[7])
+    return Entry._make((*row[:7], tuple(map(int, names.split(","))) if names else ()))
+
+
+_COLUMNS = "post.id, public_id, author_id, text, post.audience_id, shared_at, edited_at, audience.members"
+_PAGE = f"""
+SELECT * FROM (
+  SELECT * FROM (SELECT {_COLUMNS} FROM post JOIN audience ON audience.id = audience_id
+    WHERE audience_id = {audiences.EVERYONE} AND deleted_at IS NULL AND post.id < ? ORDER BY post.id DESC LIMIT ?)
+  UNION ALL
+  SELECT * FROM (SELECT {_COLUMNS} FROM post_reader AS mine JOIN post ON post.id = mine.post_id
+    JOIN audience ON audience.id = audience_id
+    WHERE mine.member_id = ? AND mine.post_id < ? ORDER BY mine.post_id DESC LIMIT ?)
+) ORDER BY 1 DESC LIMIT ?"""
+_ONE = f"""
+SELECT {_COLUMNS} FROM post JOIN audience ON audience.id = audience_id
+WHERE public_id = ? AND deleted_at IS NULL AND {audiences.VISIBLE}"""
+_BY_AUTHOR = f"""
+SELECT {_COLUMNS} FROM post JOIN audience ON audience.id = audience_id
+WHERE author_id = ? AND post.id < ? AND deleted_at IS NULL AND {audiences.VISIBLE} ORDER BY post.id DESC LIMIT ?"""
+_TILES = f"""
+SELECT post_item.post_id, {vault.TILE_COLUMNS} FROM post_item
+JOIN item ON item.id = post_item.item_id AND item.deleted_at IS NULL JOIN original ON original.id = item.original_id
+WHERE post_item.post_id IN (SELECT value FROM json_each(?)) ORDER BY post_item.post_id, post_item.position"""

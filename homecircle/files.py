@@ -1,0 +1,235 @@
+"""The layout of the data folder, and the only hand that writes in it.
+
+Whole or not at all: a temporary in the same file system, fsync, rename, fsync the folder (as restic and SecureDrop do).
+Files are named by date and content, never by what a user called them. Folders are 0700 and files 0600. One process at a
+time holds the folder (flock on ``lock``); the lock goes with the process, so a crash leaves nothing to clean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from homecircle.errors import NoSpace, Refused
+
+MIB = 1 << 20
+UPLOADS_KEEP_FREE = 1 << 30  # uploads stop below this or 5 %, so that words still find room (BARS.md, section 2)
+POSTS_KEEP_FREE = 200 * MIB
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A data folder. Paths below it are given relative to `root` in rows, so that the folder can be moved."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "homecircle.sqlite3"
+
+    @property
+    def control(self) -> Path:
+        return self.root / "control.sock"
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "tmp"
+
+    @property
+    def vault(self) -> Path:
+        return self.root / "vault"
+
+    @property
+    def renditions(self) -> Path:
+        return self.root / "renditions"
+
+    @property
+    def uploads(self) -> Path:
+        return self.root / "uploads"
+
+    def prepare(self, house: str = "") -> None:
+        """Make what is missing, refuse what is not a home for data, and empty `tmp`.
+
+        `house` is the id this folder must carry: the service's unit names it, so that an unmounted disk (an empty
+        folder where the family's pictures should be) ends the start instead of beginning a second, empty house.
+        """
+        self._refuse_wrong_house(house)
+        try:
+            for folder in (self.root, self.vault, self.renditions, self.uploads, self.root / "backups", self.temporary):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused(
+                "HomeCircle may not write in %(path)s (%(why)s).", path=self.root, why=error.strerror
+            ) from None
+        kind = file_system(self.root)
+        if kind in NETWORK_FILE_SYSTEMS:
+            raise Refused("%(path)s lies on a network disk (%(kind)s). HomeCircle needs a disk of this machine: "
+                          "network disks lose data when a line drops.", path=self.root, kind=kind)  # fmt: skip
+        for leftover in self.temporary.iterdir():
+            leftover.unlink()
+        tempfile.tempdir = str(self.temporary)  # waitress spools bodies there; a Pi's /tmp is memory (BARS.md)
+
+    def _refuse_wrong_house(self, house: str) -> None:
+        marker = self.root / "house"
+        if not house:
+            return
+        found = marker.read_text(encoding="ascii").strip() if marker.exists() else ""
+        if found != house:
+            raise Refused("%(path)s is not the folder of this house: %(found)s. Is its disk plugged in and mounted? "
+                          "Nothing was changed.", path=self.root,
+                          found="it carries another house's mark" if found else "it is empty or unmarked")  # fmt: skip
+
+    def become_owner(self) -> None:
+        """As root, become the folder's owner for good: nothing in the folder may ever belong to root."""
+        owner = self.root.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:
+            os.setgroups([])
+            os.setgid(owner.st_gid)
+            os.setuid(owner.st_uid)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process; `Refused` at once when another one does."""
+        with _opened(self.root / "lock", os.O_RDWR | os.O_CREAT) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Refused("HomeCircle is already running with this folder (%(path)s).", path=self.root) from None
+            yield
+
+    def secret(self) -> bytes:
+        """Return the 32 bytes of ``secret.key``, made at the first call."""
+        path = self.root / "secret.key"
+        if not path.exists():
+            self.write(path, secrets.token_bytes(32))
+        return path.read_bytes()
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Put `content` at `path`: there in full and on disk when this returns, or not there at all."""
+        temporary = self.temporary / secrets.token_hex(8)
+        try:
+            with create(temporary) as handle:
+                handle.write(content)
+                settle(handle)
+            self.move(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def move(self, source: Path, target: Path) -> None:
+        """Rename a settled file to its place and settle both folders."""
+        missing = [folder for folder in target.parents if not folder.exists()]
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        source.replace(target)
+        for folder in (target.parent, *(folder.parent for folder in missing)):
+            settle_folder(folder)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file that may already be gone."""
+        path.unlink(missing_ok=True)
+
+    def take(self, stream: IO[bytes]) -> Path:
+        """Write a form's file to `tmp`, settled; the caller moves it on or removes it."""
+        path = self.spool()
+        with create(path) as handle:
+            shutil.copyfileobj(stream, handle, MIB)
+            settle(handle)
+        return path
+
+    def spool(self) -> Path:
+        """Return a fresh path in `tmp` for bytes on their way to their place."""
+        return self.temporary / secrets.token_hex(8)
+
+    def free(self) -> int:
+        """Return the bytes that this process may still write."""
+        return shutil.disk_usage(self.root).free
+
+    def total(self) -> int:
+        """Return the size of the disk in bytes."""
+        return shutil.disk_usage(self.root).total
+
+    def make_room(self, size: int) -> None:
+        """Raise `NoSpace` unless an upload of `size` bytes leaves the reserve that words need."""
+        if self.free() - size < max(UPLOADS_KEEP_FREE, self.total() // 20):
+            raise NoSpace("Home has no space left for this. Please tell whoever looks after HomeCircle.")
+
+    def room_for_words(self) -> None:
+        """Raise `NoSpace` when even a message should wait."""
+        if self.free() < POSTS_KEEP_FREE:
+            raise NoSpace("Home has no space left. Reading works; writing waits until there is room again.")
+
+
+def _opened(path: Path, flags: int) -> BinaryIO:
+    return os.fdopen(os.open(path, flags | os.O_CLOEXEC, 0o600), "r+b" if flags & os.O_RDWR else "wb")
+
+
+def create(path: Path) -> BinaryIO:
+    """Open a new private file for writing; `FileExistsError` when there is one."""
+    return _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+
+
+def append(path: Path, offset: int, pieces: Iterator[bytes]) -> int:
+    """Write `pieces` at `offset` (what lies beyond was never acknowledged and is cut), settle, return the new end."""
+    with path.open("r+b") as handle:
+        handle.truncate(offset)
+        handle.seek(offset)
+        for piece in pieces:
+            handle.write(piece)
+        settle(handle)
+        return handle.tell()
+
+
+def settle(handle: BinaryIO) -> None:
+    """Return when the file's bytes are on the disk."""
+    handle.flush()
+    os.fsync(handle.fileno())
+
+
+def settle_folder(folder: Path) -> None:
+    """Return when the folder's names are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path: Path) -> str:
+    """Return the file's SHA-256 as 64 hexadecimal letters."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def file_system(path: Path) -> str:
+    """Return the kind of file system that holds `path` ('ext4', 'nfs4', ...), or '' where the machine does not say."""
+    return _mount(path)[1]
+
+
+def on_sd_card(path: Path) -> bool:
+    """Say whether `path` lies on an SD card or eMMC (their block device is named mmcblk)."""
+    return "/mmcblk" in _mount(path)[0]
+
+
+def _mount(path: Path) -> tuple[str, str]:
+    """(source, kind) of the deepest mount that holds `path`, from /proc (proc(5)); ('', '') on other systems."""
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return "", ""
+    real, best = str(path.resolve()), ("", "", "")
+    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+        source, where, kind = line.split(" ")[:3]
+        where = re.sub(r"\\(\d{3})", lambda m: chr(int(m[1], 8)), where)
+        inside = real == where or real.startswith(where.rstrip("/") + "/")
+        if inside and len(where) >= len(best[0]):
+            best = (where, source, kind)
+    return best[1], best[2]

@@ -1,0 +1,431 @@
+"""The one child process that opens hostile bytes: its limits, time-outs and restarts.
+
+The parent sends the bytes of a file through a pipe and gets the drawings back through another; both sides speak frames
+of a fixed head, a little JSON and a body, so that the parent never unpickles or decodes what a hijacked child may say,
+and checks every number and name in it. The child
+
+* is a fresh interpreter, not a fork: it has none of the server's memory, sockets and environment;
+* does not even import the nouns of the house (`homecircle.vault` brings the database), see _PROGRAM;
+* runs at nice 19, loads its libraries, then locks itself in: 768 MiB, no core, no file or socket ever again
+  (RLIMIT_NOFILE 0 leaves the open pipes alone), no new privileges, 15 s of processor for each picture;
+* gets the first byte of a picture only after it said that it is locked in;
+* ends at the end of its input, so with its parent (PR_SET_PDEATHSIG would end it with the *thread* that started it),
+  after a minute without work, and after 50 pictures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from homecircle.vault import images
+from homecircle.vault.images import Drawing, Picture, Undrawable
+
+MIB = 1 << 20
+INPUT_LIMIT = 64 * MIB
+DRAWN_LIMIT = 20 * MIB  # all renditions of one picture together
+TOLD_LIMIT = 16 << 10  # the JSON of one answer
+PICTURES_PER_CHILD = 50
+PATIENCE = 10.0  # seconds for one picture, on the wall's clock
+IDLE = 60.0  # seconds without work after which the child ends
+START_PATIENCE = 30.0  # seconds; a Pi that has just booted takes its time
+
+MEMORY, PROCESSOR, FILE_SIZE = 768 * MIB, 15, 20 * MIB  # bytes, seconds a picture, bytes
+LOCKED = b"locked in"
+ASK = struct.Struct(">cQ")  # verb, length of the body
+ANSWER = struct.Struct(">IQ")  # length of the JSON, length of the body
+PIECE = 1 << 18
+
+
+class Closed(Exception):
+    """The decoder was closed meanwhile: nothing is known about the picture, which stays pending."""
+
+
+class _TooSlow(Exception):
+    """No answer in time."""
+
+
+class _Died(Exception):
+    """The child ended without an answer, or answered nonsense."""
+
+
+# --- The parent -----------------------------------------------------------------------------------------------------
+
+# Stands in for the packages, so that their __init__ (database, web) is never run in the child: it starts in half the
+# time and has nothing of the house in its memory.
+_PROGRAM = """
+import sys, types
+for name, folder in zip(("homecircle", "homecircle.vault"), sys.argv[1:3]):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [folder]
+from homecircle.vault import decoder
+decoder.child(float(sys.argv[3]))
+"""
+_VAULT = Path(__file__).resolve().parent
+
+
+class Decoder:
+    """Draws one picture after the other, from any thread; the child is started when there is work."""
+
+    def __init__(self, patience: float = PATIENCE, idle: float = IDLE) -> None:
+        self._patience, self._idle = patience, idle
+        self._turn = threading.Lock()
+        self._child: _Child | None = None
+        self._closed = False
+
+    def draw(self, path: Path) -> Picture:
+        """What is in the picture, and its drawings. Raises Undrawable with one of images.REASONS, Closed, OSError."""
+        with self._asked(b"d", path) as (child, told, length):
+            body = BytesIO()
+            child.take(length, body.write, DRAWN_LIMIT + images.PREVIEW_LIMIT)
+            return _picture(told, body.getvalue())
+
+    def clean(self, path: Path, out: BinaryIO) -> int:
+        """Write a copy without place, serials and names to `out`; the number of bytes. Where it fails midway, `out`
+        holds a part. Raises Undrawable, Closed, OSError."""
+        with self._asked(b"c", path) as (child, told, length):
+            if told != {"cleaned": True}:
+                raise _Died
+            child.take(length, out.write, INPUT_LIMIT + PIECE)
+            return length
+
+    def close(self) -> None:
+        """End the child at once, also in the middle of a picture; whoever waits for that one gets Closed."""
+        self._closed = True
+        child = self._child
+        if child is not None:
+            child.end()
+        with self._turn, contextlib.suppress(Closed):
+            self._drop()
+
+    @contextlib.contextmanager
+    def _asked(self, verb: bytes, path: Path) -> Iterator[tuple[_Child, dict[str, Any], int]]:
+        """Ask, and hold the turn until the caller has taken the body. A child that does not behave is ended."""
+        with self._turn, path.open("rb") as source:
+            try:
+                told, length = self._answer(verb, source)
+                child = self._child
+                if child is None:
+                    raise _Died
+                if set(told) == {"refused"} and told["refused"] in images.REASONS:
+                    raise Undrawable(told["refused"])
+                yield child, told, length
+            except _TooSlow:
+                self._drop()
+                raise Undrawable("too_slow") from None
+            except _Died:
+                reason = self._drop()
+                raise Undrawable(reason) from None
+            except Undrawable:
+                raise
+            except BaseException:  # nobody takes the rest of the body any more: the next answer would start in it
+                self._drop()
+                raise
+
+    def _answer(self, verb: bytes, source: BinaryIO) -> tuple[dict[str, Any], int]:
+        """A picture before may have hurt the child, or it just ended of idleness: then a fresh one tries again."""
+        size = os.fstat(source.fileno()).st_size
+        if size > INPUT_LIMIT:
+            raise Undrawable("too_large")
+        child = self._ready()
+        if child.served:
+            try:
+                return child.ask(verb, source, size, self._patience)
+            except _Died:
+                self._drop()
+                source.seek(0)
+                child = self._ready()
+        return child.ask(verb, source, size, self._patience)
+
+    def _ready(self) -> _Child:
+        if self._closed:
+            raise Closed
+        child = self._child
+        if child is not None and (child.served >= PICTURES_PER_CHILD or child.process.poll() is not None):
+            self._drop()
+            child = None
+        if child is None:
+            child = self._child = _Child(self._idle)
+        if self._closed:
+            self._drop()
+        return child
+
+    def _drop(self) -> str:
+        """End the child and say what that means for the picture."""
+        child, self._child = self._child, None
+        code = child.end() if child is not None else 0
+        if child is not None:
+            child.shut()
+        if self._closed:
+            raise Closed
+        return "too_slow" if code == -signal.SIGXCPU else "crashed"
+
+
+class _Child:
+    """The pipes to one child. Raises _TooSlow when it is too slow, _Died when it is gone or talks nonsense."""
+
+    def __init__(self, idle: float) -> None:
+        self.served = 0
+        self.process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own words
+            [sys.executable, "-I", "-c", _PROGRAM, str(_VAULT.parent), str(_VAULT), str(idle)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"MALLOC_ARENA_MAX": "1"},  # nothing of ours; an arena for each thread would eat the address space
+            cwd="/",
+            bufsize=0,
+        )
+        if self.process.stdin is None or self.process.stdout is None:
+            raise _Died
+        self._to, self._from = self.process.stdin, self.process.stdout
+        os.set_blocking(self._to.fileno(), False)
+        os.set_blocking(self._from.fileno(), False)
+        # takes the exit status as soon as there is one, so that an idle house holds no zombie
+        threading.Thread(target=self.process.wait, name="decoder-child", daemon=True).start()
+        self._deadline = 0.0
+
+    def ask(self, verb: bytes, source: BinaryIO, size: int, patience: float) -> tuple[dict[str, Any], int]:
+        """Send one file; the child's words about it and the length of the body that follows."""
+        if not self.served:
+            self._deadline = time.monotonic() + START_PATIENCE
+            if self._read(len(LOCKED)) != LOCKED:
+                raise _Died
+        self.served += 1
+        self._deadline = time.monotonic() + patience
+        self._write(ASK.pack(verb, size))
+        left = size
+        while left:
+            piece = source.read(min(PIECE, left))
+            if not piece:
+                raise _Died  # the file grew shorter under us: the child would wait for ever
+            self._write(piece)
+            left -= len(piece)
+        words, length = ANSWER.unpack(self._read(ANSWER.size))
+        if words > TOLD_LIMIT:
+            raise _Died
+        try:
+            told = json.loads(self._read(words))
+        except (ValueError, RecursionError):
+            raise _Died from None
+        if not isinstance(told, dict):
+            raise _Died
+        return told, length
+
+    def take(self, length: int, sink: Callable[[bytes], object], limit: int) -> None:
+        """Pass the body on, piece by piece."""
+        if length > limit:
+            raise _Died
+        while length:
+            piece = self._read(min(length, PIECE))
+            sink(piece)
+            length -= len(piece)
+
+    def end(self) -> int:
+        """Kill it if it still runs; its exit code. May be called from another thread than the one that asks."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self._gone() is None:
+                self.process.kill()
+                self.process.wait(5)
+        return self.process.returncode or 0
+
+    def shut(self) -> None:
+        """Close the pipes; only by the thread whose turn it is."""
+        self._to.close()
+        self._from.close()
+
+    def _gone(self) -> int | None:
+        """A child that hung up is about to end by itself: its own exit code tells why."""
+        poll = select.poll()
+        poll.register(self._from.fileno(), 0)
+        if not poll.poll(0):
+            return self.process.poll()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(0.5)
+        return None
+
+    def _await(self, fd: int, event: int) -> None:
+        poll = select.poll()
+        poll.register(fd, event)
+        if not poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000):
+            raise _TooSlow
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            self._await(self._to.fileno(), select.POLLOUT)
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    rest = rest[os.write(self._to.fileno(), rest) :]
+                except BrokenPipeError:
+                    raise _Died from None
+
+    def _read(self, length: int) -> bytes:
+        out = bytearray()
+        while len(out) < length:
+            self._await(self._from.fileno(), select.POLLIN)
+            piece = os.read(self._from.fileno(), length - len(out))
+            if not piece:
+                raise _Died
+            out += piece
+        return bytes(out)
+
+
+# --- What the parent believes ---------------------------------------------------------------------------------------
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "media_type": lambda told: isinstance(told, str) and told in images.FORMATS,
+    "width": lambda told: _is_number(told, 1, 1_000_000),
+    "height": lambda told: _is_number(told, 1, 1_000_000),
+    "taken": lambda told: _is_text(told, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"),
+    "offset": lambda told: _is_text(told, r"[+-]\d\d:\d\d"),
+    "camera": lambda told: isinstance(told, str) and len(told) <= images.CAMERA_LIMIT and told.isprintable(),
+    "has_place": lambda told: isinstance(told, bool),
+    "animated": lambda told: isinstance(told, bool),
+    "preview": lambda told: _is_number(told, 0, images.PREVIEW_LIMIT),
+    "drawings": lambda told: isinstance(told, list) and 0 < len(told) <= len(images.EDGES),
+}
+_DRAWING_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "edge": lambda told: _is_number(told, 1, max(images.EDGES)),
+    "media_type": lambda told: isinstance(told, str) and told in images.DRAWN_TYPES,
+    "width": lambda told: _is_number(told, 1, max(images.EDGES)),
+    "height": lambda told: _is_number(told, 1, max(images.EDGES)),
+    "data": lambda told: _is_number(told, 1, DRAWN_LIMIT),
+}
+
+
+def _is_number(told: Any, low: int, high: int) -> bool:
+    return type(told) is int and low <= told <= high
+
+
+def _is_text(told: Any, pattern: str) -> bool:
+    return told is None or (isinstance(told, str) and re.fullmatch(pattern, told, re.ASCII) is not None)
+
+
+def _check(told: Any, checks: dict[str, Callable[[Any], bool]]) -> None:
+    if not isinstance(told, dict) or set(told) != set(checks):
+        raise _Died
+    if not all(is_right(told[name]) for name, is_right in checks.items()):
+        raise _Died
+
+
+def _picture(told: dict[str, Any], body: bytes) -> Picture:
+    """The child's words made a Picture, every one of them checked."""
+    _check(told, _CHECKS)
+    rest = BytesIO(body)
+    preview = rest.read(told["preview"])
+    if len(preview) != told["preview"] or (preview and images.sniff(preview) != "image/webp"):
+        raise _Died
+    drawings = tuple(_drawing(one, rest) for one in told["drawings"])
+    if tuple(one.edge for one in drawings) != images.edges_for(told["width"], told["height"]) or rest.read(1):
+        raise _Died
+    return Picture(**told | {"preview": preview, "drawings": drawings})
+
+
+def _drawing(told: Any, rest: BinaryIO) -> Drawing:
+    _check(told, _DRAWING_CHECKS)
+    data = rest.read(told["data"])
+    is_whole = len(data) == told["data"] and images.sniff(data[:64]) == told["media_type"]
+    if not is_whole or max(told["width"], told["height"]) > told["edge"]:
+        raise _Died
+    return Drawing(**told | {"data": data})
+
+
+# --- The child ------------------------------------------------------------------------------------------------------
+
+
+def child(idle: float) -> None:
+    """The life of the child: lock itself in, then a picture for each request until its input ends."""
+    images.load()
+    _lock_in()
+    sys.stdout.buffer.write(LOCKED)
+    sys.stdout.buffer.flush()
+    # select, not poll: poll() counts its descriptors against RLIMIT_NOFILE
+    while select.select([0], [], [], idle)[0]:
+        head = _whole(ASK.size)
+        if len(head) < ASK.size:
+            return
+        verb, size = ASK.unpack(head)
+        _renew_processor()
+        told, parts = _done(verb, _whole(size))
+        words = json.dumps(told).encode()
+        sys.stdout.buffer.write(ANSWER.pack(len(words), sum(map(len, parts))) + words)
+        for part in parts:
+            sys.stdout.buffer.write(part)
+        sys.stdout.buffer.flush()
+
+
+def _whole(size: int) -> bytes:
+    """Exactly that many bytes, or fewer at the end of the input; held in memory only once."""
+    whole = BytesIO()
+    left = size
+    while left:
+        piece = os.read(0, min(left, PIECE))
+        if not piece:
+            break
+        whole.write(piece)
+        left -= len(piece)
+    return whole.getvalue()
+
+
+def _done(verb: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    """(what to say, what to send along)"""
+    try:
+        if verb == b"c":
+            return {"cleaned": True}, [images.cleaned(data)]
+        picture = images.draw(data)
+    except Undrawable as refused:
+        return {"refused": refused.reason}, []
+    except MemoryError:
+        return {"refused": "too_large"}, []
+    told = asdict(picture)
+    parts = [told["preview"], *(one["data"] for one in told["drawings"])]
+    told["preview"] = len(picture.preview)
+    for one in told["drawings"]:
+        one["data"] = len(one["data"])
+    return told, parts
+
+
+def _lock_in() -> None:
+    """From here on: bounded memory, no core file, no file, no socket, no program with more rights. On other systems
+    than Linux some limits do not exist; there the others have to do."""
+    os.nice(19)
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: FILE_SIZE,
+        resource.RLIMIT_AS: MEMORY,
+        resource.RLIMIT_NOFILE: 0,
+    }
+    if sys.platform == "linux":
+        import ctypes
+
+        no_new_privileges = 38  # PR_SET_NO_NEW_PRIVS, linux/prctl.h
+        if ctypes.CDLL(None, use_errno=True).prctl(no_new_privileges, 1, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
+    for limit, most in limits.items():
+        try:
+            resource.setrlimit(limit, (most, most))
+        except (ValueError, OSError):
+            if sys.platform == "linux":
+                raise
+
+
+def _renew_processor() -> None:
+    """The limit counts the whole life of the process, so each picture moves it on."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime) + 1 + PROCESSOR
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))

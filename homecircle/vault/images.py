@@ -1,0 +1,677 @@
+"""What a still picture is, how it is drawn smaller, and what is left out of a copy.
+
+The only owner of Pillow, which is loaded on first need: everything but `sniff` runs inside the decoder child, on bytes
+that may have been made to do harm. No database, no files, no other module of the house.
+
+Renditions. The longest edges are 2016, 1080 and 320 pixels. 2016 is half of the usual phone picture (4032), so that the
+JPEG decoder halves while it decodes (78 ms, against 316 ms for 2048). One decode, bicubic downwards from the
+one before, turned upright after shrinking. A picture is never enlarged: the first edge that holds it whole is drawn at
+the picture's own size, and larger edges are left out. `drawings[0]` is therefore always the largest there is.
+Everything is flattened on white: a drawing in black ink is invisible on a dark page. Colours are brought to sRGB.
+The pixels are pasted on a new canvas first, since a plain save would carry comment, profile and metadata along.
+
+Copies. `cleaned` keeps the pixels bit by bit, the colour profile, the orientation and the moment it was taken, and
+takes out everything else by a list of what may stay, never by a list of what must go.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+EDGES = (2016, 1080, 320)
+PREVIEW_EDGE = 16
+PREVIEW_LIMIT = 240  # bytes; it stands as a data URL in every card
+CAMERA_LIMIT = 80  # characters
+DRAWN_TYPES = frozenset({"image/jpeg", "image/webp"})
+REASONS = frozenset({"not_a_picture", "damaged", "too_large", "too_slow", "crashed", "cannot_clean"})
+
+MEGAPIXEL = 1_000_000
+# What Pillow may try for each media type, and how many pixels it may have. The JPEG decoder shrinks while it reads,
+# so it may have more; 52 is the 8160 x 6144 of a phone.
+FORMATS: dict[str, tuple[tuple[str, ...], int]] = {
+    "image/jpeg": (("JPEG", "MPO"), 120 * MEGAPIXEL),
+    "image/png": (("PNG",), 25 * MEGAPIXEL),
+    "image/webp": (("WEBP",), 25 * MEGAPIXEL),
+    "image/gif": (("GIF",), 25 * MEGAPIXEL),
+    "image/heic": (("HEIF",), 52 * MEGAPIXEL),
+    "image/heif": (("HEIF",), 52 * MEGAPIXEL),
+    "image/avif": (("AVIF",), 52 * MEGAPIXEL),
+}
+# From three times the size on, whole pixels are joined before the bicubic filter: not to be seen, and half the time.
+REDUCING_GAP = 1.5
+# A progressive JPEG is held whole, as coefficients of 2 bytes, before a single pixel comes out, whatever `draft` says.
+PROGRESSIVE_LIMIT = 64 * MEGAPIXEL
+
+ORIENTATION, MAKE, MODEL, EXIF_IFD, GPS_IFD = 0x0112, 0x010F, 0x0110, 0x8769, 0x8825
+# (date, its UTC offset): original, digitized, changed
+MOMENTS = ((0x9003, 0x9011), (0x9004, 0x9012), (0x0132, 0x9010))
+PLACE_WORDS = re.compile(rb"GPSLatitude|photoshop:City|Iptc4xmpCore:Location|LocationCreated|LocationShown")
+IPTC_PLACE = re.compile(rb"\x1c\x02[\x5a\x5c\x5f]")  # IPTC-IIM 2:90 city, 2:92 sublocation, 2:95 province
+
+
+class Undrawable(Exception):
+    """A picture that is kept as a file only. `reason` is one of REASONS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One rendition: `edge` of EDGES it stands for, its real size in pixels, its bytes."""
+
+    edge: int
+    media_type: str
+    width: int
+    height: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What was found in a picture. `width` and `height` are those of the original, upright."""
+
+    media_type: str
+    width: int
+    height: int
+    taken: str | None  # the camera's own wall clock, YYYY-MM-DDTHH:MM:SS
+    offset: str | None  # of that clock from UTC, +02:00
+    camera: str
+    has_place: bool
+    animated: bool
+    preview: bytes  # WebP of at most PREVIEW_LIMIT bytes
+    drawings: tuple[Drawing, ...]
+
+
+# --- What it is -----------------------------------------------------------------------------------------------------
+
+HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
+MP4_BRANDS = re.compile(rb"iso[m2-9]|mp4[12]|avc1|M4V[ HP]?|3g[p2].|dash|MSNV|mmp4|f4v ")
+
+
+def sniff(head: bytes) -> str | None:
+    """The media type that the first bytes (64 are enough) tell, or None for everything that is not kept as a medium."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head.startswith(b"\x1aE\xdf\xa3") and b"webm" in head[:64]:
+        return "video/webm"
+    return _brand(head) if head[4:8] == b"ftyp" else None
+
+
+def _brand(head: bytes) -> str | None:
+    """ISO/IEC 14496-12 4.3: the major brand decides, the compatible ones where it says only "some HEIF"."""
+    major = head[8:12]
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {major} | {head[at : at + 4] for at in range(16, length - 3, 4)}
+    if major in AVIF_BRANDS or (major in {b"mif1", b"msf1"} and brands & AVIF_BRANDS):
+        return "image/avif"
+    if major in HEIC_BRANDS or (major in {b"mif1", b"msf1"} and brands & HEIC_BRANDS):
+        return "image/heic"
+    if major in {b"mif1", b"msf1"}:
+        return "image/heif"
+    if major == b"qt  ":
+        return "video/quicktime"
+    return "video/mp4" if MP4_BRANDS.match(major) else None
+
+
+# --- Opening it -----------------------------------------------------------------------------------------------------
+
+
+@cache
+def load() -> None:
+    """Load Pillow with the seven formats only (it knows 43) and everything it would load later: after this the decoder
+    child can open no file any more."""
+    import pillow_heif
+    from PIL import AvifImagePlugin, Image, ImageCms
+
+    for name in ("Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP"):
+        import_module(f"PIL.{name}ImagePlugin")
+    ImageCms.createProfile("sRGB")
+    # one thread each: a thread costs address space, and the family's pages need the other core
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+    # no further: `preinit` and `init` would look for more plug-ins on the disk at the first unknown bytes
+    Image._initialized = 2
+    Image.MAX_IMAGE_PIXELS = max(limit for _, limit in FORMATS.values())
+
+
+@contextmanager
+def _hostile() -> Iterator[None]:
+    """Whatever a decoder answers to bad bytes, say it in the words of REASONS."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except Undrawable:
+        raise
+    except (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Undrawable("too_large") from None
+    except Exception as error:  # seven decoders fed by strangers: there is no list of what they raise
+        raise Undrawable("damaged") from error
+
+
+def _opened(data: bytes, media_type: str) -> Image.Image:
+    """Only the head is read; pixels come with load()."""
+    from PIL import Image
+
+    formats, limit = FORMATS[media_type]
+    # Three canvases of 16 MB are kept for the next step: fresh memory from the system costs a JPEG an eighth of its time.
+    # The others need that room while they decode.
+    Image.core.set_blocks_max(3 if media_type == "image/jpeg" else 0)
+    picture = Image.open(io.BytesIO(data), formats=formats)
+    pixels = picture.width * picture.height
+    if pixels > limit or (pixels > PROGRESSIVE_LIMIT and picture.info.get("progressive")):
+        raise Undrawable("too_large")
+    return picture
+
+
+# --- What it says of itself -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    orientation: int = 1
+    taken: str | None = None
+    offset: str | None = None
+    camera: str = ""
+    has_place: bool = False
+
+
+def _facts(picture: Image.Image) -> _Facts:
+    """Broken metadata spoil no picture: what cannot be read is not there."""
+    notes: Any = {}
+    more: Any = {}
+    place: Any = {}
+    with suppress(Exception):
+        notes = picture.getexif()
+        more = notes.get_ifd(EXIF_IFD)
+        place = notes.get_ifd(GPS_IFD)
+    orientation = notes.get(ORIENTATION, 1)
+    taken, offset = _moment({**dict(notes), **more})
+    return _Facts(
+        orientation=orientation if orientation in range(1, 9) else 1,
+        taken=taken,
+        offset=offset,
+        camera=_camera(notes.get(MAKE), notes.get(MODEL)),
+        has_place=bool(set(place) - {0}) or _tells_place(picture.info),
+    )
+
+
+def _moment(notes: dict[int, Any]) -> tuple[str | None, str | None]:
+    """(taken, offset) from the first date that is one."""
+    for date, offset in MOMENTS:
+        found = re.match(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d:\d\d:\d\d)", str(notes.get(date, "")), re.ASCII)
+        if found is None:
+            continue
+        taken = f"{found[1]}-{found[2]}-{found[3]}T{found[4]}"
+        with suppress(ValueError):
+            datetime.fromisoformat(taken)
+            zone = re.match(r"[+-](0\d|1[0-4]):[0-5]\d", str(notes.get(offset, "")), re.ASCII)
+            return taken, zone[0] if zone else None
+    return None, None
+
+
+def _camera(make: Any, model: Any) -> str:
+    """ "Apple", "iPhone 15" -> "Apple iPhone 15"; "Canon", "Canon EOS R" -> "Canon EOS R"."""
+    words = [_line(text) if isinstance(text, str) else "" for text in (make, model)]
+    if words[1].lower().startswith(words[0].lower()):
+        words = words[1:]
+    return " ".join(word for word in words if word)[:CAMERA_LIMIT].strip()
+
+
+def _line(text: str) -> str:
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
+
+
+def _tells_place(info: dict[Any, Any]) -> bool:
+    """XMP (any format) and IPTC (JPEG) may name the place, too."""
+    for key in ("xmp", "XML:com.adobe.xmp", "Raw profile type xmp"):
+        note = info.get(key, b"")
+        if PLACE_WORDS.search(note if isinstance(note, bytes) else str(note).encode(errors="replace")):
+            return True
+    blocks = info.get("photoshop")
+    iptc = blocks.get(0x0404, b"") if isinstance(blocks, dict) else b""
+    return bool(IPTC_PLACE.search(iptc))
+
+
+# --- Drawing it -----------------------------------------------------------------------------------------------------
+
+
+def draw(data: bytes) -> Picture:
+    """The picture in its smaller sizes, upright, in sRGB, with nothing but pixels in it.
+
+    Raises Undrawable: not_a_picture, damaged or too_large.
+    """
+    media_type = sniff(data[:64])
+    if media_type not in FORMATS:
+        raise Undrawable("not_a_picture")
+    load()
+    with _hostile():
+        picture = _opened(data, media_type)
+        width, height = picture.size
+        animated = bool(getattr(picture, "is_animated", False)) and picture.format not in {"MPO", "HEIF"}
+        facts = _facts(picture)
+        canvas = _bare(_upright(_in_srgb(_shrunk(picture, max(EDGES))), facts.orientation))
+        if facts.orientation > 4:
+            width, height = height, width
+        drawings, smallest = _drawings(canvas, width, height)
+    return Picture(
+        media_type=media_type,
+        width=width,
+        height=height,
+        taken=facts.taken,
+        offset=facts.offset,
+        camera=facts.camera,
+        has_place=facts.has_place,
+        animated=animated,
+        preview=_preview(smallest),
+        drawings=drawings,
+    )
+
+
+def edges_for(width: int, height: int) -> tuple[int, ...]:
+    """Which of EDGES a picture of that size gets: all that are smaller, and the first that holds it whole."""
+    longest = max(width, height)
+    smaller = (*EDGES[1:], 0)
+    return tuple(edge for edge, below in zip(EDGES, smaller, strict=True) if below < longest)
+
+
+def _fit(width: int, height: int, edge: int) -> tuple[int, int]:
+    """The size within edge x edge; never larger than it is, never thinner than one pixel."""
+    scale = min(1.0, edge / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _shrunk(picture: Image.Image, edge: int) -> Image.Image:
+    """Decode and bring to at most `edge`, in mode L, RGB or CMYK, the profile still in `info`."""
+    from PIL import Image
+
+    target = _fit(*picture.size, edge)
+    picture.draft(None, target)
+    picture.load()
+    profile = picture.info.get("icc_profile")
+    plain = _flat(picture)
+    if plain.size != target:
+        plain = plain.resize(target, Image.Resampling.BICUBIC)
+    plain.info = {"icc_profile": profile} if profile else {}
+    return plain
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """Eight bits a channel, no palette, no transparency (on white)."""
+    from PIL import Image
+
+    if picture.mode in {"L", "RGB", "CMYK"} and "transparency" not in picture.info:
+        return picture
+    if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion cuts everything above 255
+        return picture.convert("I").point(lambda level: level * (1 / 257)).convert("L")
+    if picture.mode == "1":
+        return picture.convert("L")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layer = picture.convert("RGBA")
+    paper = Image.new("RGB", layer.size, "white")
+    paper.paste(layer, mask=layer.getchannel("A"))
+    return paper
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """Through the embedded profile, as photographers' and iPhones' pictures need; a broken profile counts as none."""
+    from PIL import ImageCms
+
+    profile = picture.info.get("icc_profile")
+    if profile:
+        with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if picture.mode != "RGB" or not ImageCms.getProfileDescription(source).startswith("sRGB"):
+                target = ImageCms.createProfile("sRGB")
+                turned = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
+                picture = turned if turned is not None else picture
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    """Turn and mirror by the Exif orientation (Exif 2.32, tag 0x0112)."""
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    turn = turns.get(orientation)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _bare(picture: Image.Image) -> Image.Image:
+    """On a new canvas, so that only pixels are left."""
+    from PIL import Image
+
+    fresh = Image.new("RGB", picture.size)
+    fresh.paste(picture)
+    return fresh
+
+
+def _drawings(canvas: Image.Image, width: int, height: int) -> tuple[tuple[Drawing, ...], Image.Image]:
+    """All renditions, and the canvas of the smallest one. Each is shrunk from the one before."""
+    from PIL import Image
+
+    drawings = []
+    for edge in edges_for(width, height):
+        size = _fit(width, height, edge)
+        if canvas.size != size:
+            canvas = canvas.resize(size, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
+        media_type = "image/webp" if edge == min(EDGES) else "image/jpeg"
+        drawings.append(Drawing(edge, media_type, *size, _saved(canvas, media_type, 80)))
+    return tuple(drawings), canvas
+
+
+def _saved(canvas: Image.Image, media_type: str, quality: int) -> bytes:
+    out = io.BytesIO()
+    if media_type == "image/webp":
+        canvas.save(out, "WEBP", quality=quality, method=2)
+    else:
+        canvas.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def _preview(canvas: Image.Image) -> bytes:
+    """A blur of a few bytes to stand in while the rendition comes."""
+    from PIL import Image
+
+    for edge, quality in ((PREVIEW_EDGE, 40), (PREVIEW_EDGE, 10), (PREVIEW_EDGE // 2, 10), (PREVIEW_EDGE // 4, 0)):
+        small = canvas.resize(_fit(*canvas.size, edge), Image.Resampling.BOX)
+        blur = _saved(small, "image/webp", quality)
+        if len(blur) <= PREVIEW_LIMIT:
+            return blur
+    return b""
+
+
+# --- A copy without place and serials -------------------------------------------------------------------------------
+
+
+def cleaned(data: bytes) -> bytes:
+    """The same pixels, bit by bit, without place, serials, owner, XMP, IPTC, comments, maker notes and thumbnails.
+
+    Colour profile, orientation and the moment it was taken stay. Whatever follows the end of the picture (a second
+    picture, the film of a motion photo) is cut. Raises Undrawable: cannot_clean for kinds we cannot, damaged for
+    pictures that do not keep to their format.
+    """
+    media_type = sniff(data[:64])
+    cut = _CUTS.get(media_type or "")
+    if media_type is None or cut is None:
+        raise Undrawable("cannot_clean")
+    load()
+    with _hostile():
+        return cut(data, _kept_notes(data, media_type))
+
+
+def _kept_notes(data: bytes, media_type: str) -> bytes:
+    """A TIFF block (as Exif has it) of orientation and moment only; empty when there is neither."""
+    from PIL import Image
+
+    facts = _facts(_opened(data, media_type))
+    notes = Image.Exif()
+    if facts.orientation != 1:
+        notes[ORIENTATION] = facts.orientation
+    if facts.taken:
+        more = notes.get_ifd(EXIF_IFD)
+        more[MOMENTS[0][0]] = facts.taken.replace("-", ":").replace("T", " ")
+        if facts.offset:
+            more[MOMENTS[0][1]] = facts.offset
+    return notes.tobytes().removeprefix(b"Exif\0\0") if len(notes) or facts.taken else b""
+
+
+# In entropy-coded data a marker is FF and neither a stuffed 00, nor a restart, nor a fill byte (ITU T.81 B.1.1).
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_SOS, _EOI = 0xDA, 0xD9
+
+
+def _jpeg_cut(data: bytes, notes: bytes) -> bytes:
+    """ITU T.81 annex B: keep tables, frames and scans; of the rest JFIF (without its thumbnail), ICC and Adobe."""
+    out = bytearray(data[:2])
+    waiting = struct.pack(">2sH6s", b"\xff\xe1", len(notes) + 8, b"Exif\0\0") + notes if notes else b""
+    at = 2
+    while True:
+        while data[at + 1] == 0xFF:
+            at += 1
+        marker = data[at + 1]
+        if data[at] != 0xFF or marker == _EOI:
+            break
+        end = at + 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+        if marker != 0xE0:
+            out += waiting
+            waiting = b""
+        out += _jpeg_piece(marker, data[at:end])
+        at = end
+        if marker == _SOS:
+            found = _AFTER_SCAN.search(data, at)
+            at = found.start() if found else len(data)
+            out += data[end:at]
+    if data[at : at + 2] != b"\xff\xd9":
+        raise Undrawable("damaged")
+    return bytes(out + b"\xff\xd9")
+
+
+def _jpeg_piece(marker: int, piece: bytes) -> bytes:
+    """The segment as it may stay; empty when it goes."""
+    body = piece[4:]
+    if marker == 0xE0 and body.startswith(b"JFIF\0"):
+        return piece[:2] + b"\0\x10" + body[:12] + b"\0\0"
+    named = (marker == 0xE2 and body.startswith(b"ICC_PROFILE\0")) or (marker == 0xEE and body.startswith(b"Adobe"))
+    return piece if named or 0xC0 <= marker <= 0xCF or 0xDA <= marker <= 0xDF else b""
+
+
+_PNG_KEEPS = frozenset(
+    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP mDCV cLLI sBIT bKGD pHYs acTL fcTL fdAT".split()
+)
+
+
+def _png_cut(data: bytes, notes: bytes) -> bytes:
+    """PNG 3rd edition, 5: chunks of length, name, body, CRC."""
+    from zlib import crc32
+
+    out = bytearray(data[:8])
+    at = 8
+    while True:
+        length, name = struct.unpack_from(">I4s", data, at)
+        chunk = data[at : at + 12 + length]
+        if len(chunk) != 12 + length:
+            raise Undrawable("damaged")
+        if name in _PNG_KEEPS:
+            out += chunk
+        if name == b"IHDR" and notes:
+            body = b"eXIf" + notes
+            out += struct.pack(">I", len(notes)) + body + struct.pack(">I", crc32(body))
+        if name == b"IEND":
+            return bytes(out)
+        at += len(chunk)
+
+
+_WEBP_KEEPS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ANIM", b"ANMF", b"ALPH", b"ICCP"})
+_WEBP_XMP, _WEBP_EXIF = 0x04, 0x08
+
+
+def _webp_cut(data: bytes, notes: bytes) -> bytes:
+    """RFC 9649: RIFF chunks, padded to even length; the flags in VP8X say which there are."""
+    out = bytearray()
+    at, end = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    extended = False
+    while at < end:
+        name, length = struct.unpack_from("<4sI", data, at)
+        chunk = bytearray(data[at : at + 8 + length + (length & 1)])
+        if at + 8 + length > end:
+            raise Undrawable("damaged")
+        if name == b"VP8X":
+            extended = True
+            chunk[8] = chunk[8] & ~(_WEBP_XMP | _WEBP_EXIF) | (_WEBP_EXIF if notes else 0)
+        if name in _WEBP_KEEPS:
+            out += chunk
+        at += len(chunk)
+    if extended and notes:
+        out += struct.pack("<4sI", b"EXIF", len(notes)) + notes + b"\0" * (len(notes) & 1)
+    return struct.pack("<4sI4s", b"RIFF", len(out) + 4, b"WEBP") + bytes(out)
+
+
+def _gif_cut(data: bytes, _notes: bytes) -> bytes:
+    """GIF89a: keep pictures and their controls; of the applications only the loop count."""
+    at = 13 + _colours(data[10])
+    out = bytearray(data[:at])
+    while data[at] != 0x3B:
+        start, kind = at, data[at : at + 2]
+        if kind[0] == 0x2C:
+            at += 10 + _colours(data[at + 9]) + 1
+        elif kind[0] == 0x21:
+            at += 2
+        else:
+            raise Undrawable("damaged")
+        first = data[at + 1 : at + 12]
+        while data[at]:
+            at += 1 + data[at]
+        at += 1
+        loop = kind == b"!\xff" and first in {b"NETSCAPE2.0", b"ANIMEXTS1.0"}
+        if kind[0] == 0x2C or kind == b"!\xf9" or loop:
+            out += data[start:at]
+    return bytes(out + b";")
+
+
+def _colours(flags: int) -> int:
+    """Bytes of the colour table those flags announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+# Items of a HEIF file that are words and not pictures.
+_WORD_ITEMS = frozenset({b"Exif", b"mime", b"uri "})
+
+
+def _heif_cut(data: bytes, notes: bytes) -> bytes:
+    """ISO/IEC 23008-12: in place, since every item is found by its offset. Keeps the index and what picture items point
+    at; everything else becomes zeros. The orientation is a property of the picture there, not of the Exif."""
+    top = list(_boxes(data, 0, len(data)))
+    if any(name == b"moov" for name, _, _, _ in top):
+        raise Undrawable("cannot_clean")  # a film inside, with a metadata tree of its own
+    meta, end = next((body, end) for name, _, body, end in top if name == b"meta")
+    index = {name: (body, end) for name, _, body, end in _boxes(data, meta + 4, end)}
+    kinds = dict(_heif_kinds(data, *index[b"iinf"]))
+    places = list(_heif_places(data, index[b"iloc"][0], index.get(b"idat", (0, 0))[0]))
+    out = _heif_frame(data, top)
+    for item, start, stop in places:
+        if kinds.get(item) not in _WORD_ITEMS:
+            out[start:stop] = data[start:stop]
+    for item, start, stop in places:
+        if kinds.get(item) in _WORD_ITEMS:
+            fits = kinds[item] == b"Exif" and notes and len(notes) + 4 <= stop - start
+            words = b"\0\0\0\0" + notes if fits else b""
+            out[start:stop] = words.ljust(stop - start, b"\0")
+    return bytes(out)
+
+
+def _heif_frame(data: bytes, top: list[tuple[bytes, int, int, int]]) -> bytearray:
+    """The boxes with nothing in them but the index; boxes of other makers become free space."""
+    out = bytearray(len(data))
+    for name, start, body, end in top:
+        whole = name in {b"ftyp", b"meta"}
+        out[start : end if whole else body] = data[start : end if whole else body]
+        if not whole and name != b"mdat":
+            out[start + 4 : start + 8] = b"free"
+    return out
+
+
+def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:
+    """(name, start, start of the body, end) of the boxes that lie in data[at:end] (ISO/IEC 14496-12 4.2)."""
+    while at + 8 <= end:
+        size, name = struct.unpack_from(">I4s", data, at)
+        body = at + 8
+        if size == 1:
+            size = struct.unpack_from(">Q", data, body)[0]
+            body += 8
+        stop = end if size == 0 else at + size
+        if stop < body or stop > end:
+            raise Undrawable("damaged")
+        yield name, at, body, stop
+        at = stop
+
+
+def _heif_kinds(data: bytes, body: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """(item, its type) from the item information box (14496-12 8.11.6)."""
+    first = body + (6 if data[body] == 0 else 8)
+    for _, _, entry, _ in _boxes(data, first, end):
+        version = data[entry]
+        if version < 2:
+            raise Undrawable("cannot_clean")  # without types we cannot tell words from pictures
+        wide = version > 2
+        yield struct.unpack_from(">I" if wide else ">H", data, entry + 4)[0], data[entry + 8 + 2 * wide :][:4]
+
+
+class _Numbers:
+    """Reads big-endian numbers one after the other."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self.data, self.at = data, at
+
+    def next(self, size: int) -> int:
+        self.at += size
+        if self.at > len(self.data):
+            raise Undrawable("damaged")
+        return int.from_bytes(self.data[self.at - size : self.at], "big")
+
+
+def _heif_places(data: bytes, body: int, idat: int) -> Iterator[tuple[int, int, int]]:
+    """(item, start, stop) of every extent, from the item location box (14496-12 8.11.3)."""
+    read = _Numbers(data, body)
+    version = read.next(4) >> 24
+    sizes = read.next(2)
+    offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+    wide = 4 if version == 2 else 2
+    for _ in range(read.next(wide)):
+        item = read.next(wide)
+        method = read.next(2) & 15 if version else 0
+        if read.next(2) or method > 1:
+            raise Undrawable("cannot_clean")  # in another file, or inside another item
+        base = read.next(base_size) + (idat if method else 0)
+        for _ in range(read.next(2)):
+            read.next(index_size if version else 0)
+            start = base + read.next(offset_size)
+            stop = start + read.next(length_size)
+            if not start < stop <= len(data):
+                raise Undrawable("damaged")
+            yield item, start, stop
+
+
+_CUTS: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "image/jpeg": _jpeg_cut,
+    "image/png": _png_cut,
+    "image/webp": _webp_cut,
+    "image/gif": _gif_cut,
+    "image/heic": _heif_cut,
+    "image/heif": _heif_cut,
+    "image/avif": _heif_cut,
+}

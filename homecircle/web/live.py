@@ -1,0 +1,124 @@
+"""Live: one event stream per visible page, hints only; and its polling twin.
+
+A hint is a name and an id, never content: the page fetches its own fragment, so that rights and language are right for
+each member. After every commit each stream asks what is new for *its* member since its cursor, on a connection it
+holds only for that moment. Past 24 streams the answer is 503 and the page polls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from flask import Blueprint, Response, g, request
+
+from homecircle import db, devices, events
+from homecircle.devices import Pass
+from homecircle.events import Happening
+from homecircle.web import guard
+from homecircle.web.house import STREAMS, House, house
+
+HEARTBEAT = 15.0  # seconds
+GLANCE = 2.5  # seconds between two looks whether the other side is still there
+RETRY_AFTER = 20
+pages = Blueprint("live", __name__, url_prefix="/live")
+
+
+class Hint(NamedTuple):
+    """One line of the stream: `event` and the public id it is about."""
+
+    event: str
+    id: str
+
+
+@pages.get("")
+@guard.medium
+def index() -> Response:
+    """The stream, from ?since= (or Last-Event-ID) on; 503 when all places are taken."""
+    here = house()
+    if here.streams >= STREAMS:
+        return Response(status=503, headers={"Retry-After": str(RETRY_AFTER)})
+    cursor = request.headers.get("Last-Event-ID") or request.args.get("since", "")
+    gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+    answer = Response(_Stream(here, g.me, cursor, gone), mimetype="text/event-stream", direct_passthrough=True)
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer
+
+
+@pages.get("/since")
+@guard.medium
+def since() -> Response:
+    """What came after ?id=, for a page without a stream: {"id": cursor, "hints": [[event, id]], "resync": bool}."""
+    found = events.since(g.me.id, request.args.get("id", ""))
+    body = {"id": events.cursor(g.me.id), "hints": hints(found or [], g.me), "resync": found is None}
+    return Response(json.dumps(body), mimetype="application/json")
+
+
+def hints(happenings: list[Happening], me: Pass) -> list[Hint]:
+    """Return what a page should look at again, each thing once."""
+    found = [Hint(*each) for happening in happenings for each in _hints(happening)]
+    return list(dict.fromkeys(found))
+
+
+def _hints(happening: Happening) -> list[tuple[str, str]]:
+    noun, _, verb = happening.verb.partition(".")
+    subject = happening.subject
+    if noun == "post":
+        return [("feed", subject)] if verb in {"published", "restored"} else [(f"post-{subject}", subject)]
+    if happening.verb == "item.drawn":
+        return [(f"item-{subject}", subject)]
+    if noun == "member":
+        return [("presence", subject)]
+    return []
+
+
+class _Stream:
+    """The lines of one stream. An iterator of its own, so that its end (`close`) is told even before its first line."""
+
+    def __init__(self, here: House, me: Pass, cursor: str, gone: Callable[[], bool]) -> None:
+        self.here, self.me, self.cursor, self.gone = here, me, cursor, gone
+        here.streams += 1
+        self.open = True
+        self.lines = self._lines()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.lines
+
+    def close(self) -> None:
+        """Give the place back; called by waitress however the stream ends."""
+        if self.open:
+            self.open = False
+            self.here.streams -= 1
+
+    def _lines(self) -> Iterator[bytes]:
+        yield b"event: hello\ndata: \n\n"
+        heard = -1
+        while not events.closing() and not self.gone():
+            if events.rung() != heard:
+                heard = events.rung()
+                news = self._news()
+                if news is None:
+                    return
+                if news:
+                    yield news
+            quiet = 0.0
+            while events.rung() == heard and quiet < HEARTBEAT and not events.closing() and not self.gone():
+                events.wait(heard, GLANCE)
+                quiet += GLANCE
+            if quiet >= HEARTBEAT:
+                yield b": still here\n\n"
+
+    def _news(self) -> bytes | None:
+        """What is new since the cursor, as lines; None when this device may not hear it any more."""
+        with db.connection():
+            if not devices.is_open(self.me.device_id):
+                return None
+            found = events.since(self.me.id, self.cursor)
+            self.cursor = (
+                found[-1].token if found else (self.cursor if found is not None else events.cursor(self.me.id))
+            )
+        if found is None:
+            return f"id: {self.cursor}\nevent: resync\ndata: \n\n".encode()
+        lines = [f"event: {each.event}\ndata: {each.id}\n" for each in hints(found, self.me)]
+        return "".join(f"id: {self.cursor}\n{line}\n" for line in lines).encode()

@@ -1,0 +1,102 @@
+"""The pages of the family: everyone, one member, invitations, faces."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+
+from homecircle import circle, devices, feed, members, vault
+from homecircle.errors import HouseError, NotFound
+from homecircle.web import cards, doorstep, guard, rendering
+from homecircle.web.house import house
+from homecircle.web.sending import IMMUTABLE, send
+
+pages = Blueprint("members", __name__)
+
+
+class MemberLine(NamedTuple):
+    """One member in the list of everyone."""
+
+    id: str
+    name: str
+    colour: int
+    picture: str
+    role: str
+    joined_at: dt.datetime | None
+    own: bool
+
+
+@pages.get("/members")
+def index() -> str:
+    """Everyone in the circle; admins see who is invited."""
+    lines = [MemberLine(face.id, face.name, face.colour, face.picture, face.role, None, number == g.me.id)
+             for number, face in members.present().items()]  # fmt: skip
+    waiting = devices.open_invitations() if g.me.is_admin else []
+    room = len(lines) + len(waiting) < members.LIMIT
+    return rendering.page("members/index.html", members=lines, invitations=waiting, room=room, errors={})
+
+
+@pages.get("/members/<public_id>")
+def show(public_id: str) -> str:
+    """One member and what they shared, as far as one may see it."""
+    found = members.get_public(public_id)
+    entries, earlier = feed.by_author(found.id, g.me.id, request.args.get("before", ""))
+    drawn = cards.cards(entries, g.me)
+    return rendering.page("members/show.html", member=members.present()[found.id], cards=drawn, earlier=earlier)
+
+
+@pages.post("/members/invitations")
+@guard.admin
+def invite() -> Response:
+    """Make an invitation and show it once."""
+    form = request.form
+    try:
+        made = devices.offer("member", form.get("name", ""), g.me.id, role=_role(), once=form.get("once"))
+    except HouseError as error:
+        lines = rendering.page("error.html", status=error.status, sentence=rendering.sentence(error))
+        return make_response(lines, error.status)
+    return make_response(rendering.page("members/invitation.html", shown=doorstep.shown(made)))
+
+
+@pages.post("/members/invitations/<public_id>/renew")
+@guard.admin
+def renew(public_id: str) -> Response:
+    """Show an open invitation again, with new secrets."""
+    made = devices.renew_code(public_id, g.me.id)
+    return make_response(rendering.page("members/invitation.html", shown=doorstep.shown(made)))
+
+
+@pages.post("/members/invitations/<public_id>/delete")
+@guard.admin
+def withdraw(public_id: str) -> Response:
+    """End an invitation that nobody has used."""
+    devices.withdraw(public_id)
+    return redirect(url_for("members.index"), 303)  # type: ignore[return-value]
+
+
+@pages.get("/members/<public_id>/face/<stamp>")
+@guard.medium
+def face(public_id: str, stamp: str) -> Response:
+    """A member's picture."""
+    found = next((number for number, each in members.roster().items() if each.id == public_id), None)
+    if found is None:
+        raise NotFound
+    return _picture(members.picture_of(found), stamp)
+
+
+@pages.get("/house/picture/<stamp>")
+@guard.medium
+def circle_picture(stamp: str) -> Response:
+    """The family's picture."""
+    return _picture(circle.get().picture_id, stamp)
+
+
+def _picture(picture_id: int | None, stamp: str) -> Response:
+    found = vault.picture(house().folder, picture_id, stamp)
+    return send(found.path, found.media_type, stamp, IMMUTABLE)
+
+
+def _role() -> str:
+    return "admin" if request.form.get("admin") else "member"

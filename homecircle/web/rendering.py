@@ -1,0 +1,247 @@
+"""Jinja filters and globals: times, sizes, links, asset URLs; and `page`, which draws a template.
+
+A semaphore of one goes round drawing: more threads at it make Python's pages slower, not faster (BARS.md P4). Static
+files are read once, kept compressed, and named by a hash of them all, so that a browser may keep them for ever and one
+module's ``import "./other.js"`` stays within one version.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import hashlib
+import mimetypes
+import re
+import secrets
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import segno
+import tzlocal
+from flask import Flask, g, render_template, request
+from flask_babel import format_date, format_datetime, get_locale, gettext, ngettext
+from markupsafe import Markup, escape
+
+from homecircle import circle, config, db, events, members
+from homecircle.devices import Pass
+from homecircle.errors import HouseError
+
+LANGUAGES = {"en": "English", "de": "Deutsch"}
+_drawing = threading.Semaphore(1)
+
+
+class Asset(NamedTuple):
+    """A static file as it is sent."""
+
+    plain: bytes
+    packed: bytes
+    media_type: str
+
+
+class Me(NamedTuple):
+    """The member who looks, as templates know them."""
+
+    id: str
+    name: str
+    colour: int
+    picture: str
+    role: str
+    text_size: int
+    theme: str
+    language: str
+    zone: str
+    device: str
+
+
+def page(template: str, **values: object) -> str:
+    """Draw a template. Whatever it shows is handed in: a template asks no question of the database."""
+    with _drawing:
+        return render_template(template, **values)
+
+
+def sentence(error: HouseError) -> str:
+    """Return what the house says, in the reader's language."""
+    text = gettext(error.message)
+    return str(text % error.values) if error.values else str(text)
+
+
+def asked_by_htmx() -> bool:
+    """Say whether the page's own script asks (and so wants a fragment)."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def qr(text: str) -> Markup:
+    """Return a QR code as an inline SVG that takes its colours from the page."""
+    return Markup(segno.make(text, error="m").svg_inline(svgclass="qr", lineclass=None, omitsize=True, border=2))  # noqa: S704  drawn by segno, escaped by it
+
+
+def install(app: Flask) -> None:
+    """Give the templates their filters and globals."""
+    shelf = _Shelf(config.asset_folders()[0])
+    app.extensions["assets"] = shelf
+    app.jinja_env.filters.update(
+        ago=ago, moment=moment, iso=iso, day=day, prose=prose, initials=initials, filesize=filesize
+    )
+    app.jinja_env.globals.update(asset=shelf.url, once=lambda: secrets.token_urlsafe(12))
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.context_processor(_globals)
+
+
+def asset(app: Flask, version: str, path: str) -> Asset | None:
+    """Return a static file of this very version, or None."""
+    shelf: _Shelf = app.extensions["assets"]
+    return shelf.files.get(path) if version == shelf.version else None
+
+
+def language() -> str:
+    """Choose the language: the member's own, else the best that the browser asks for, else the house's."""
+    me: Pass | None = g.get("me")
+    if me is not None and me.language in LANGUAGES:
+        return me.language
+    return request.accept_languages.best_match(list(LANGUAGES)) or circle.get().language
+
+
+def zone() -> ZoneInfo:
+    """Return the viewer's time zone: their own choice, else the machine's."""
+    me: Pass | None = g.get("me")
+    return _zone(me.zone if me else "")
+
+
+def zones() -> list[str]:
+    """Return the names of the time zones that one can choose."""
+    return sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix", "right"))
+    )
+
+
+def iso(at: dt.datetime) -> str:
+    """'2026-07-03T14:20:05Z'."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ago(at: dt.datetime) -> str:
+    """How long ago in a word or two: 'now', '5 min', '2 h', 'Tuesday', '3 July', '3 July 2024'."""
+    passed = (db.now() - at).total_seconds()
+    if passed < 60:
+        return gettext("now")
+    if passed < 3600:
+        return ngettext("%(num)s min", "%(num)s min", int(passed // 60))
+    if passed < 20 * 3600:
+        return ngettext("%(num)s h", "%(num)s h", int(passed // 3600))
+    return day(at)
+
+
+def day(at: dt.datetime) -> str:
+    """The day as one says it: 'today', 'yesterday', 'Tuesday', '3 July', '3 July 2024'."""
+    here = zone()
+    local, today = at.astimezone(here).date(), db.now().astimezone(here).date()
+    days = (today - local).days
+    if days in {0, 1}:
+        return gettext("today") if days == 0 else gettext("yesterday")
+    if 0 < days < 7:
+        return _date(local, "EEEE", str(get_locale()))
+    return _date(local, "d MMMM" if local.year == today.year else "d MMMM y", str(get_locale()))
+
+
+def moment(at: dt.datetime) -> str:
+    """The whole moment: 'Saturday 21 November 2026, 18:42'."""
+    return _moment(at, str(get_locale()), str(zone()))
+
+
+def initials(name: str) -> str:
+    """One or two letters that stand for a face without a picture."""
+    words = re.findall(r"\w+", name)
+    return ("".join(word[0] for word in (words[0], words[-1])) if len(words) > 1 else name.strip()[:1]).upper()
+
+
+def filesize(size: int) -> str:
+    """'43 kB', '2.4 MB', '1.2 GB'."""
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= step:
+            return f"{size / step:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{size} B"
+
+
+@lru_cache(2048)
+def prose(text: str) -> Markup:
+    """Plain text as HTML: escaped, line breaks kept (by CSS), http(s) addresses as shortened links."""
+    pieces, end = [], 0
+    for found in _LINK.finditer(text):
+        url = found[0].rstrip(".,;:!?)'\"»”’")
+        pieces += [escape(text[end : found.start()]), _link(url)]
+        end = found.start() + len(url)
+    return Markup("").join([*pieces, escape(text[end:])])
+
+
+class _Shelf:
+    """The static files in memory: a few hundred kilobytes, read at the first question."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = {
+            str(path.relative_to(folder)): _packed(path) for path in sorted(folder.rglob("*")) if path.is_file()
+        }
+        digest = hashlib.sha256(b"".join(name.encode() + each.plain for name, each in self.files.items()))
+        self.version = digest.hexdigest()[:12]
+
+    def url(self, path: str) -> str:
+        """The versioned URL; a path that is not there is a mistake in a template."""
+        if path not in self.files:
+            raise LookupError(f"no static file {path}")
+        return f"/static/{self.version}/{path}"
+
+
+def _packed(path: Path) -> Asset:
+    kinds = {".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+    media_type = kinds.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    plain = path.read_bytes()
+    packable = media_type.startswith("text/") or media_type == "image/svg+xml"
+    return Asset(plain, gzip.compress(plain, 6, mtime=0) if packable else b"", media_type)
+
+
+def _globals() -> dict[str, object]:
+    # An error page may be drawn before anyone is known, so nothing here may be missing.
+    opened: Pass | None = g.get("me")
+    face = members.roster().get(opened.id) if opened else None
+    me = None
+    if opened and face:
+        me = Me(face.id, face.name, face.colour, face.picture, face.role, opened.text_size, opened.theme,
+                opened.language, opened.zone, opened.device)  # fmt: skip
+    host = request.host.rpartition(":")[0] or request.host
+    return {
+        "me": me, "circle": circle.get() if me else None, "door": g.get("door", "home"), "hx": asked_by_htmx(),
+        "secure": g.get("door") == "away" or host in {"localhost", "127.0.0.1", "[::1]"},
+        "cursor": events.cursor(opened.id) if me and opened and not asked_by_htmx() else "",
+        "lang": language() if "me" in g else "en",
+    }  # fmt: skip
+
+
+@lru_cache(64)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or tzlocal.get_localzone_name() or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+@lru_cache(512)
+def _date(date: dt.date, pattern: str, _locale: str) -> str:
+    return str(format_date(date, pattern))
+
+
+@lru_cache(4096)
+def _moment(at: dt.datetime, _locale: str, here: str) -> str:
+    return str(format_datetime(at.astimezone(_zone(here)).replace(tzinfo=None), "EEEE d MMMM y, HH:mm", rebase=False))
+
+
+def _link(url: str) -> Markup:
+    parts = urlsplit(url)
+    shown = (parts.netloc + parts.path).removeprefix("www.").rstrip("/")
+    shown = shown if len(shown) <= 40 else shown[:39] + "…"
+    return Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>').format(url, shown)
+
+
+_LINK = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)

@@ -1,0 +1,132 @@
+"""Uploads by the tus 1.0.0 protocol (tus.io): creation, HEAD, PATCH, termination, expiration; for any tus client."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from email.utils import format_datetime
+
+from flask import Blueprint, Response, g, request, url_for
+
+from homecircle.errors import Invalid, TooLarge
+from homecircle.vault import uploads
+from homecircle.web import guard
+from homecircle.web.house import house
+
+VERSION = "1.0.0"
+EXTENSIONS = "creation,termination,expiration"
+PIECE_TYPE = "application/offset+octet-stream"
+METADATA_LIMIT = 4096
+pages = Blueprint("uploads", __name__, url_prefix="/uploads")
+
+
+@pages.route("", methods=["OPTIONS"], provide_automatic_options=False)
+@guard.programs
+@guard.medium
+def options() -> Response:
+    """Say what this server can do."""
+    answer = _answer(204)
+    answer.headers.update(
+        {"Tus-Version": VERSION, "Tus-Extension": EXTENSIONS, "Tus-Max-Size": str(uploads.SIZE_LIMIT)}
+    )
+    return answer
+
+
+@pages.post("")
+@guard.programs
+@guard.medium
+def create() -> Response:
+    """Begin a file: Upload-Length bytes, named by Upload-Metadata."""
+    if refusal := _other_version():
+        return refusal
+    size, metadata = _number("Upload-Length"), _metadata(request.headers.get("Upload-Metadata", ""))
+    made = uploads.begin(house().folder, (g.me.id, g.me.device_id), size, metadata)
+    answer = _answer(201, made)
+    answer.headers["Location"] = url_for("uploads.show", upload_id=made.id, _external=True)
+    return answer
+
+
+@pages.route("/<upload_id>", methods=["HEAD"], provide_automatic_options=False)
+@guard.programs
+@guard.medium
+def show(upload_id: str) -> Response:
+    """Say where a file stands."""
+    if refusal := _other_version():
+        return refusal
+    found = uploads.get(upload_id, g.me.id)
+    if uploads.finish(house().folder, found) is not None:
+        house().wake_drawer()
+    answer = _answer(200, uploads.get(upload_id, g.me.id))
+    answer.headers["Upload-Length"] = str(found.size)
+    return answer
+
+
+@pages.patch("/<upload_id>")
+@guard.programs
+@guard.medium
+def update(upload_id: str) -> Response:
+    """Take one piece. What the answer acknowledges is on the disk."""
+    if refusal := _other_version():
+        return refusal
+    if request.mimetype != PIECE_TYPE:
+        return _answer(415)
+    if (request.content_length or 0) > uploads.PIECE_LIMIT:
+        raise TooLarge("A piece has at most 8 MiB.")
+    found = uploads.get(upload_id, g.me.id)
+    if uploads.take(house().folder, found, _number("Upload-Offset"), _pieces()) is not None:
+        house().wake_drawer()
+    return _answer(204, uploads.get(upload_id, g.me.id))
+
+
+@pages.delete("/<upload_id>")
+@guard.programs
+@guard.medium
+def delete(upload_id: str) -> Response:
+    """Forget a file that is on its way."""
+    if refusal := _other_version():
+        return refusal
+    uploads.drop(house().folder, uploads.get(upload_id, g.me.id))
+    return _answer(204)
+
+
+def _answer(status: int, upload: uploads.Upload | None = None) -> Response:
+    answer = Response(status=status, headers={"Tus-Resumable": VERSION, "Cache-Control": "no-store"})
+    if upload is not None:
+        answer.headers["Upload-Offset"] = str(upload.offset)
+        if item := uploads.item_of(upload):
+            answer.headers["Upload-Item"] = item  # ours: what the finished file has become
+        else:
+            answer.headers["Upload-Expires"] = format_datetime(upload.until, usegmt=True)
+    return answer
+
+
+def _other_version() -> Response | None:
+    if request.headers.get("Tus-Resumable") == VERSION:
+        return None
+    refusal = _answer(412)
+    refusal.headers["Tus-Version"] = VERSION
+    return refusal
+
+
+def _number(name: str) -> int:
+    text = request.headers.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise Invalid("The header %(name)s must be a number.", name=name)
+    return int(text)
+
+
+def _metadata(header: str) -> dict[str, str]:
+    """Read `key base64,key base64`; `Invalid` for what is not that."""
+    if len(header) > METADATA_LIMIT:
+        raise Invalid("The header %(name)s is too long.", name="Upload-Metadata")
+    try:
+        pairs = [pair.strip().partition(" ")[::2] for pair in header.split(",") if pair.strip()]
+        return {key: base64.b64decode(value, validate=True).decode("utf-8") for key, value in pairs}
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise Invalid("The header %(name)s cannot be read.", name="Upload-Metadata") from error
+
+
+def _pieces() -> Iterator[bytes]:
+    while piece := request.stream.read(1 << 18):
+        yield piece
