@@ -63,6 +63,7 @@ class Face(NamedTuple):
     colour: int
     stamp: str
     role: str
+    joined: int
 
     @property
     def picture(self) -> str:
@@ -92,8 +93,8 @@ def _roster(which: str) -> dict[int, Face]:
     kept = _kept.get(which)
     if kept is None:
         found = db.rows(_ROSTER)
-        _kept["everyone"] = {row[0]: Face(*row[1:6]) for row in found}
-        _kept["present"] = {row[0]: Face(*row[1:6]) for row in found if row[6] is None}
+        _kept["everyone"] = {row[0]: Face(*row[1:7]) for row in found}
+        _kept["present"] = {row[0]: Face(*row[1:7]) for row in found if row[7] is None}
         kept = _kept[which]
     return kept
 
@@ -204,5 +205,5 @@ def _number(value: object) -> int:
 
 
 _ROSTER = """
-SELECT member.id, public_id, name, colour, coalesce(original.stamp, ''), role, left_at
+SELECT member.id, public_id, name, colour, coalesce(original.stamp, ''), role, joined_at, left_at
 FROM member LEFT JOIN original ON original.id = member.picture_id AND original.state = 'ready' ORDER BY member.id"""

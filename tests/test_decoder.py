@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from samples import make
 
 from homecircle.vault import decoder as module
 from homecircle.vault import images
 from homecircle.vault.decoder import Closed, Decoder
 from homecircle.vault.images import Undrawable
+from tests.samples import make
 
 SAMPLES = Path(__file__).parent / "samples"
 DRAWABLE = sorted(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
-from samples import make
 
 from homecircle.vault import images
 from homecircle.vault.images import Undrawable, cleaned, draw, sniff
+from tests.samples import make
 
 SAMPLES = Path(__file__).parent / "samples"
 GPS_BYTES = [b"GPSLatitude"] + [

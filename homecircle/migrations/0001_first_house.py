@@ -60,7 +60,8 @@ CREATE TABLE audience_member (
 CREATE TABLE item (
   id INTEGER PRIMARY KEY AUTOINCREMENT, public_id TEXT NOT NULL UNIQUE,
   original_id INTEGER NOT NULL REFERENCES original, member_id INTEGER NOT NULL REFERENCES member,
-  kind TEXT NOT NULL CHECK (kind IN ('photo', 'video', 'link', 'file')), name TEXT NOT NULL, caption TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '', taken TEXT,
+  kind TEXT NOT NULL CHECK (kind IN ('photo', 'video', 'link', 'file')), name TEXT NOT NULL,
+  caption TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '', taken TEXT,
   place_shared INTEGER NOT NULL DEFAULT 0, added_at INTEGER NOT NULL, deleted_at INTEGER, deleted_by INTEGER);
 CREATE INDEX item_original ON item (original_id);
 CREATE TABLE upload (

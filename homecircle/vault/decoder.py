@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from homecircle.vault import images
 from homecircle.vault.images import Drawing, Picture, Undrawable
@@ -95,7 +95,7 @@ class Decoder:
             child.take(length, body.write, DRAWN_LIMIT + images.PREVIEW_LIMIT)
             return _picture(told, body.getvalue())
 
-    def clean(self, path: Path, out: BinaryIO) -> int:
+    def clean(self, path: Path, out: IO[bytes]) -> int:
         """Write a copy without place, serials and names to `out`; the number of bytes. Where it fails midway, `out`
         holds a part. Raises Undrawable, Closed, OSError."""
         with self._asked(b"c", path) as (child, told, length):
@@ -137,7 +137,7 @@ class Decoder:
                 self._drop()
                 raise
 
-    def _answer(self, verb: bytes, source: BinaryIO) -> tuple[dict[str, Any], int]:
+    def _answer(self, verb: bytes, source: IO[bytes]) -> tuple[dict[str, Any], int]:
         """A picture before may have hurt the child, or it just ended of idleness: then a fresh one tries again."""
         size = os.fstat(source.fileno()).st_size
         if size > INPUT_LIMIT:
@@ -199,7 +199,7 @@ class _Child:
         threading.Thread(target=self.process.wait, name="decoder-child", daemon=True).start()
         self._deadline = 0.0
 
-    def ask(self, verb: bytes, source: BinaryIO, size: int, patience: float) -> tuple[dict[str, Any], int]:
+    def ask(self, verb: bytes, source: IO[bytes], size: int, patience: float) -> tuple[dict[str, Any], int]:
         """Send one file; the child's words about it and the length of the body that follows."""
         if not self.served:
             self._deadline = time.monotonic() + START_PATIENCE
@@ -336,7 +336,7 @@ def _picture(told: dict[str, Any], body: bytes) -> Picture:
     return Picture(**told | {"preview": preview, "drawings": drawings})
 
 
-def _drawing(told: Any, rest: BinaryIO) -> Drawing:
+def _drawing(told: Any, rest: IO[bytes]) -> Drawing:
     _check(told, _DRAWING_CHECKS)
     data = rest.read(told["data"])
     is_whole = len(data) == told["data"] and images.sniff(data[:64]) == told["media_type"]

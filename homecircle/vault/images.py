@@ -176,12 +176,12 @@ def _hostile() -> Iterator[None]:
 
 def _opened(data: bytes, media_type: str) -> Image.Image:
     """Only the head is read; pixels come with load()."""
-    from PIL import Image
+    from PIL import Image, _imaging
 
     formats, limit = FORMATS[media_type]
-    # Three canvases of 16 MB are kept for the next step: fresh memory from the system costs a JPEG an eighth of its time.
-    # The others need that room while they decode.
-    Image.core.set_blocks_max(3 if media_type == "image/jpeg" else 0)
+    # Three canvases of 16 MB are kept for the next step: fresh memory from the system costs a JPEG an eighth of its
+    # time. The others need that room while they decode.
+    _imaging.set_blocks_max(3 if media_type == "image/jpeg" else 0)
     picture = Image.open(io.BytesIO(data), formats=formats)
     pixels = picture.width * picture.height
     if pixels > limit or (pixels > PROGRESSIVE_LIMIT and picture.info.get("progressive")):

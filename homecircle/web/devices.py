@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
@@ -13,6 +14,7 @@ from homecircle.errors import HouseError
 from homecircle.web import doorstep, guard, rendering
 from homecircle.web.house import house
 
+ICONS = (("192", 192, "any"), ("512", 512, "any"), ("maskable-512", 512, "maskable"))
 pages = Blueprint("devices", __name__)
 
 
@@ -134,6 +136,17 @@ def delete(public_id: str) -> Response:
     if gone.id == g.me.device_id:
         return guard.let_out(redirect(url_for("devices.hello"), 303))  # type: ignore[arg-type]
     return redirect(url_for("devices.index"), 303)  # type: ignore[return-value]
+
+
+@pages.get("/manifest.webmanifest")
+@guard.medium
+def manifest() -> Response:
+    """What a home screen needs to know of us."""
+    icons = [{"src": rendering.asset_url(f"icons/icon-{name}.png"), "sizes": f"{size}x{size}", "type": "image/png", "purpose": kind}
+             for name, size, kind in ICONS]  # fmt: skip
+    body = {"name": circle.get().name or "HomeCircle", "short_name": "HomeCircle", "start_url": "/", "scope": "/",
+            "display": "standalone", "theme_color": "#1f6f5c", "background_color": "#fbf8f3", "icons": icons}  # fmt: skip
+    return Response(json.dumps(body), mimetype="application/manifest+json")
 
 
 def _invitation(caller: Caller) -> Invitation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import NamedTuple
 
 from flask import Response, g, make_response, redirect, request, url_for
@@ -29,6 +30,8 @@ class Shown(NamedTuple):
     code: str
     qr: Markup
     address: str
+    expires_at: dt.datetime
+    code_expires_at: dt.datetime
 
 
 def pair(invitation: Invitation) -> Response:
@@ -56,7 +59,9 @@ def shown(offer: Offer) -> Shown:
     here = house()
     link = f"{here.canonical()}/join#{offer.secret}"
     code = f"{offer.code[:4]} {offer.code[4:]}"
-    return Shown(offer.invitation.public_id, offer.invitation.name, link, code, rendering.qr(link), here.canonical())
+    made = offer.invitation
+    return Shown(made.public_id, made.name, link, code, rendering.qr(link), here.canonical(), made.link_until,
+                 made.code_until)  # fmt: skip
 
 
 def save_profile() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask_babel import gettext
 from werkzeug.datastructures import FileStorage
 
-from homecircle import feed, vault
+from homecircle import feed, members, vault
 from homecircle.errors import HouseError, Invalid
+from homecircle.members import Face
 from homecircle.web import cards, rendering
 from homecircle.web.house import house
 
@@ -24,14 +26,14 @@ def index() -> str:
     else:
         entries, earlier = feed.page(g.me.id, request.args.get("before", ""))
     template = "feed/_page.html" if rendering.asked_by_htmx() and request.args else "feed/index.html"
-    removed = request.args.get("removed", "")
-    return rendering.page(template, cards=cards.cards(entries, g.me), earlier=earlier, since=None, removed=removed)
+    return rendering.page(template, cards=cards.cards(entries, g.me), earlier=earlier, since=None, toast=_removed(),
+                          people=_people())  # fmt: skip
 
 
 @pages.get("/new")
 def new() -> str:
     """The composer as a page of its own: what works without scripts."""
-    return rendering.page("feed/new.html", text="", tiles=[], errors={})
+    return rendering.page("feed/new.html", text="", tiles=[], errors={}, people=_people())
 
 
 @pages.post("/feed")
@@ -120,7 +122,21 @@ def _keep_files(files: list[FileStorage]) -> tuple[list[str], HouseError | None]
 def _again(text: str, items: list[str], problems: dict[str, str], status: int) -> Response:
     """Draw the composer again with what was written and the photos that did arrive."""
     tiles = [vault.get(each, g.me.id) for each in items if vault.may_use(each, g.me.id)]
-    return make_response(rendering.page("feed/new.html", text=text, tiles=tiles, errors=problems), status)
+    drawn = rendering.page("feed/new.html", text=text, tiles=tiles, errors=problems, people=_people())
+    return make_response(drawn, status)
+
+
+def _people() -> list[Face]:
+    """Whom a post can be for, besides oneself."""
+    return [face for number, face in members.present().items() if number != g.me.id]
+
+
+def _removed() -> dict[str, str] | None:
+    """After deleting without scripts: the offer to put the post back."""
+    public_id = request.args.get("removed", "")
+    if not public_id.isalnum():
+        return None
+    return {"text": gettext("Post removed."), "undo": url_for("feed.restore", public_id=public_id)}
 
 
 def _once() -> str:

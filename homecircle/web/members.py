@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
 
-from homecircle import circle, devices, feed, members, vault
+from homecircle import circle, db, devices, feed, members, vault
 from homecircle.errors import HouseError, NotFound
 from homecircle.web import cards, doorstep, guard, rendering
 from homecircle.web.house import house
@@ -24,15 +24,14 @@ class MemberLine(NamedTuple):
     colour: int
     picture: str
     role: str
-    joined_at: dt.datetime | None
+    joined_at: dt.datetime
     own: bool
 
 
 @pages.get("/members")
 def index() -> str:
     """Everyone in the circle; admins see who is invited."""
-    lines = [MemberLine(face.id, face.name, face.colour, face.picture, face.role, None, number == g.me.id)
-             for number, face in members.present().items()]  # fmt: skip
+    lines = [_line(face, number == g.me.id) for number, face in members.present().items()]
     waiting = devices.open_invitations() if g.me.is_admin else []
     room = len(lines) + len(waiting) < members.LIMIT
     return rendering.page("members/index.html", members=lines, invitations=waiting, room=room, errors={})
@@ -91,6 +90,10 @@ def face(public_id: str, stamp: str) -> Response:
 def circle_picture(stamp: str) -> Response:
     """The family's picture."""
     return _picture(circle.get().picture_id, stamp)
+
+
+def _line(face: members.Face, own: bool) -> MemberLine:
+    return MemberLine(face.id, face.name, face.colour, face.picture, face.role, db.moment(face.joined), own)
 
 
 def _picture(picture_id: int | None, stamp: str) -> Response:

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import segno
 import tzlocal
-from flask import Flask, g, render_template, request
+from flask import Flask, current_app, g, render_template, request
 from flask_babel import format_date, format_datetime, get_locale, gettext, ngettext
 from markupsafe import Markup, escape
 
@@ -86,7 +86,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         ago=ago, moment=moment, iso=iso, day=day, prose=prose, initials=initials, filesize=filesize
     )
-    app.jinja_env.globals.update(asset=shelf.url, once=lambda: secrets.token_urlsafe(12))
+    app.jinja_env.globals.update(asset=shelf.url, kept=kept, once=lambda: secrets.token_urlsafe(12))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_globals)
 
@@ -95,6 +95,17 @@ def asset(app: Flask, version: str, path: str) -> Asset | None:
     """Return a static file of this very version, or None."""
     shelf: _Shelf = app.extensions["assets"]
     return shelf.files.get(path) if version == shelf.version else None
+
+
+def asset_url(path: str) -> str:
+    """Return the versioned URL of a static file."""
+    shelf: _Shelf = current_app.extensions["assets"]
+    return shelf.url(path)
+
+
+def kept(template: str) -> Markup:
+    """Draw a template that says the same to everyone, once for each language."""
+    return _kept(template, str(get_locale()), asset_url("css/base.css"))
 
 
 def language() -> str:
@@ -217,6 +228,11 @@ def _globals() -> dict[str, object]:
         "cursor": events.cursor(opened.id) if me and opened and not asked_by_htmx() else "",
         "lang": language() if "me" in g else "en",
     }  # fmt: skip
+
+
+@lru_cache(32)
+def _kept(template: str, _locale: str, _version: str) -> Markup:
+    return Markup(current_app.jinja_env.get_template(template).render())  # noqa: S704  our own template
 
 
 @lru_cache(64)

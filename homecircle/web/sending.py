@@ -53,7 +53,6 @@ def _whole_or_piece(handle: BinaryIO, size: int, etag: str) -> Response:
     start, end = span
     handle.seek(start)
     answer = Response(_body(handle, end - start), 206 if asked and _is_range(asked) else 200, direct_passthrough=True)
-    answer.call_on_close(handle.close)
     answer.content_length = end - start
     if answer.status_code == 206:
         answer.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
@@ -62,14 +61,18 @@ def _whole_or_piece(handle: BinaryIO, size: int, etag: str) -> Response:
 
 def _body(handle: BinaryIO, length: int) -> Iterable[bytes]:
     """Hand the file to waitress, which sends up to Content-Length of it without holding a thread."""
+    if request.method == "HEAD":
+        handle.close()
+        return ()
     wrapper = request.environ.get("wsgi.file_wrapper")
     return cast("Iterable[bytes]", wrapper(handle)) if wrapper else _pieces(handle, length)
 
 
 def _pieces(handle: BinaryIO, length: int) -> Iterator[bytes]:
-    while length > 0 and (piece := handle.read(min(length, 1 << 18))):
-        length -= len(piece)
-        yield piece
+    with handle:
+        while length > 0 and (piece := handle.read(min(length, 1 << 18))):
+            length -= len(piece)
+            yield piece
 
 
 def _is_range(asked: str) -> bool:
