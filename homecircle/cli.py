@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import sys
+import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,26 +109,158 @@ def run(job: str, data: Path | None) -> None:
     click.echo(f"{job}: ok")
 
 
+@main.command()
+@click.option("--to", type=click.Path(path_type=Path), help="Make it in this folder (another disk) instead.")
+@data_option
+def backup(to: Path | None, data: Path | None) -> None:
+    """Make a backup now: database, originals, settings, each with its SHA-256."""
+    from homecircle import backup as verbs
+
+    place = to.absolute() if to else None
+    settings = Config.load(data)
+    if control.ask(Folder(settings.data).control, "backup", to=str(place or "")) is not None:
+        made = _watched(Folder(settings.data))
+    else:
+        with _opened(data) as folder, _Bar("backing up") as bar:
+            found = verbs.by_hand(folder, place, settings.second_place, bar.move)
+        made = [each._asdict() for each in found]
+    for each in made:
+        click.echo(f"{each['path']}: {each['files']} files, {each['size'] / 1e6:.1f} MB, "
+                   f"of which {each['copied'] / 1e6:.1f} MB were copied")  # fmt: skip
+    if problems := [problem for each in made for problem in each["problems"]]:
+        raise _Sentence("\n".join(problems))
+
+
+@main.command()
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@data_option
+def verify(directory: Path | None, data: Path | None) -> None:
+    """Read every byte of the backup (or of all backups) in DIR; without DIR of the originals and all backups."""
+    from homecircle import backup as verbs
+
+    settings = Config.load(data)
+    if directory is None and not Folder(settings.data).database.exists():
+        raise _Sentence(f"There is no HomeCircle in {settings.data} yet. `homecircle serve` makes one.")
+    places = [directory] if directory else [Folder(settings.data).backups, *filter(None, [settings.second_place])]
+    problems: list[str] = []
+    for place in places:
+        with _Bar(f"reading {place}") as bar:
+            problems += verbs.verify(place, bar.move)
+    if directory is None:
+        with _Bar("reading the originals") as bar:
+            problems += verbs.verify_vault(Folder(settings.data), bar.move)
+    if problems:
+        raise _Sentence("\n".join(problems))
+    click.echo("Everything is whole.")
+
+
+@main.command()
+@click.argument("backup_folder", metavar="BACKUP", type=click.Path(path_type=Path, exists=True))
+@click.option("--data", "new", required=True, type=click.Path(path_type=Path), help="A new, empty data folder.")
+def restore(backup_folder: Path, new: Path) -> None:
+    """Bring BACKUP back into a new, empty data folder."""
+    from homecircle import backup as verbs
+
+    with _Bar("restoring") as bar:
+        found = verbs.restore(backup_folder.absolute(), new.absolute(), bar.move)
+    click.echo(f"{found.files} files, {found.size / 1e6:.1f} MB are in {new}. Every device was signed out:")
+    click.echo(f"  homecircle serve --data {new}\n  homecircle recover --data {new}    lets the first admin in")
+    if found.problems:
+        raise _Sentence("\n".join(found.problems))
+
+
+@main.command()
+@data_option
+def doctor(data: Path | None) -> None:
+    """One check a line, one next step each."""
+    from homecircle import doctor as checks
+
+    settings = Config.load(data)
+    folder = Folder(settings.data)
+    running = control.ask(folder.control, "status")
+    if folder.root.exists():
+        folder.become_owner()
+    findings = checks.look(settings, running)
+    for each in findings:
+        click.echo(f"{'ok   ' if each.is_well else 'LOOK '} {each.name}: {each.seen}")
+        if each.next_step:
+            click.echo(f"      -> {each.next_step}")
+    if unwell := sum(not each.is_well for each in findings):
+        raise _Sentence(f"{unwell} of {len(findings)} need a look.")
+
+
+def _watched(folder: Folder) -> list[dict[str, Any]]:
+    """Follow the backup that the running server makes, to its end."""
+    with _Bar("backing up") as bar:
+        while True:
+            told = control.ask(folder.control, "backup-progress")
+            if told is None:
+                raise _Sentence("HomeCircle was stopped before the backup was done.")
+            bar.move(told["done"], told["whole"])
+            if told["finished"]:
+                break
+            threading.Event().wait(0.3)
+    if told["failed"]:
+        raise _Sentence(told["failed"])
+    return list(told["made"])
+
+
+class _Bar:
+    """How far long work is: a bar on a terminal, a line every tenth elsewhere."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._tenth = what, 0
+        self._bar: Any = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+
+    def move(self, done: int, whole: int) -> None:
+        """So much of all is done (bytes)."""
+        if not sys.stderr.isatty():
+            tenth = done * 10 // whole if whole else 0
+            if tenth > self._tenth:
+                click.echo(f"{self._what}: {tenth * 10} %", err=True)
+            self._tenth = max(tenth, self._tenth)
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(length=max(1, whole), label=self._what, file=sys.stderr)
+        self._bar.length = max(1, whole)
+        self._bar.pos = min(done, self._bar.length)
+        self._bar.render_progress()
+
+
+@contextlib.contextmanager
+def _opened(data: Path | None) -> Iterator[Folder]:
+    """The folder without a server: its lock, as its owner, and its database."""
+    folder = _folder(data)
+    if not folder.database.exists():
+        raise _Sentence(f"There is no HomeCircle in {folder.root} yet. `homecircle serve` makes one.")
+    folder.become_owner()
+    with folder.lock():
+        folder.prepare()
+        db.open_file(folder.database)
+        try:
+            yield folder
+        finally:
+            db.close_file()
+
+
 def _folder(data: Path | None) -> Folder:
     return Folder(Config.load(data).data)
 
 
 def _asked(data: Path | None, verb: str, alone: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Ask the running server; without one take the folder's lock, as the folder's owner."""
-    folder = _folder(data)
-    found = control.ask(folder.control, verb)
+    found = control.ask(_folder(data).control, verb)
     if found is not None:
         return found
-    if not folder.database.exists():
-        raise _Sentence(f"There is no HomeCircle in {folder.root} yet. `homecircle serve` makes one.")
-    folder.become_owner()
-    folder.prepare()
-    with folder.lock():
-        db.open_file(folder.database)
-        try:
-            return alone()
-        finally:
-            db.close_file()
+    with _opened(data):
+        return alone()
 
 
 def _alone(offer: str) -> dict[str, Any]:

@@ -26,7 +26,8 @@ class Config:
 
     `port` 0 means: 80 if it can be had, else the next free one from 8080. `hosts` are further names under which the
     house answers at home (the family's own DNS). `trusted_proxies` are the addresses whose ``X-Forwarded-*`` are
-    believed at the away door. `house` is the id that the data folder must carry (empty: any).
+    believed at the away door. `house` is the id that the data folder must carry (empty: any). `backup_to` is a
+    folder on another disk for the second backup (a whole path; empty: none).
     """
 
     data: Path
@@ -38,6 +39,12 @@ class Config:
     trusted_proxies: tuple[str, ...] = ()
     announce: bool = True
     house: str = ""
+    backup_to: str = ""
+
+    @property
+    def second_place(self) -> Path | None:
+        """Where the second backup goes."""
+        return Path(self.backup_to) if self.backup_to else None
 
     @classmethod
     def load(cls, data: Path | None = None, **given: object) -> Config:
@@ -108,6 +115,8 @@ def _checked(key: str, value: Any) -> Any:
             return tuple(str(ip_network(word, strict=False)) for word in words) if key == "trusted_proxies" else words
         if key == "announce":
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
+        if key == "backup_to" and value and not Path(value).is_absolute():
+            raise ValueError
         return str(value)
     except (ValueError, KeyError, TypeError) as error:
         raise Refused("The setting '%(key)s' cannot be '%(value)s'.", key=key, value=value) from error

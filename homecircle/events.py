@@ -19,6 +19,14 @@ EVERYONE = 1  # the audience row that the first migration makes
 PAGE = 200
 
 
+# The token of the newest event that a member (:me) may see.
+NEWEST = f"""
+SELECT token FROM event WHERE id = (SELECT max(id) FROM (
+  SELECT max(id) AS id FROM event WHERE audience_id = {EVERYONE}
+  UNION ALL SELECT (SELECT max(id) FROM event WHERE event.audience_id = mine.audience_id)
+    FROM audience_member AS mine WHERE mine.member_id = :me))"""
+
+
 class Event(db.Model):
     """One thing that happened; see the module."""
 
@@ -28,6 +36,7 @@ class Event(db.Model):
     actor_id = peewee.IntegerField(null=True)
     subject = peewee.TextField()
     audience_id = peewee.IntegerField()
+    post_id = peewee.IntegerField(null=True)
     at = db.UtcField(default=db.now)
 
 
@@ -38,6 +47,7 @@ class Happening(NamedTuple):
     verb: str
     subject: str
     actor_id: int | None
+    post: str | None
 
 
 class _Bell:
@@ -57,9 +67,14 @@ class _Bell:
 _bell = _Bell()
 
 
-def record(verb: str, subject: str, actor_id: int | None, audience_id: int = EVERYONE) -> None:
-    """Write one event in the transaction that is under way; live pages hear of it after the commit."""
-    Event.create(verb=verb, subject=subject, actor_id=actor_id, audience_id=audience_id)
+def record(
+    verb: str, subject: str, actor_id: int | None, audience_id: int = EVERYONE, *, post_id: int | None = None
+) -> None:
+    """Write one event in the transaction that is under way; live pages hear of it after the commit.
+
+    `post_id` is the post it happened under (internal), so that notices need not look for it.
+    """
+    Event.create(verb=verb, subject=subject, actor_id=actor_id, audience_id=audience_id, post_id=post_id)
     db.after_commit(_bell.ring)
 
 
@@ -70,7 +85,7 @@ def ring() -> None:
 
 def cursor(member_id: int) -> str:
     """Return the token of the newest event that the member may see, or '' when there is none."""
-    found = db.row(_NEWEST, member_id)
+    found = db.row(NEWEST, {"me": member_id})
     return found[0] if found else ""
 
 
@@ -110,14 +125,11 @@ def close(closed: bool = True) -> None:
         _bell.condition.notify_all()
 
 
-_NEWEST = f"""
-SELECT token FROM event WHERE id = (SELECT max(id) FROM (
-  SELECT max(id) AS id FROM event WHERE audience_id = {EVERYONE}
-  UNION ALL SELECT (SELECT max(id) FROM event WHERE event.audience_id = mine.audience_id)
-    FROM audience_member AS mine WHERE mine.member_id = ?))"""
 _SINCE = f"""
-SELECT id, token, verb, subject, actor_id FROM event WHERE audience_id = {EVERYONE} AND id > ?
+SELECT event.id, token, verb, subject, actor_id, post.public_id FROM event
+  LEFT JOIN post ON post.id = event.post_id WHERE event.audience_id = {EVERYONE} AND event.id > ?
 UNION ALL
-SELECT event.id, token, verb, subject, actor_id FROM audience_member AS mine
-  JOIN event ON event.audience_id = mine.audience_id AND event.id > ? WHERE mine.member_id = ?
+SELECT event.id, token, verb, subject, actor_id, post.public_id FROM audience_member AS mine
+  JOIN event ON event.audience_id = mine.audience_id AND event.id > ?
+  LEFT JOIN post ON post.id = event.post_id WHERE mine.member_id = ?
 ORDER BY 1 LIMIT ?"""

@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 import peewee
 
-from homecircle import audiences, db, events, vault
+from homecircle import audiences, db, events, members, vault
 from homecircle.errors import Invalid, NotAllowed, NotFound
 
 TEXT_LIMIT = 4000
 ITEM_LIMIT = 200
+MARK_LIMIT = 16
 PAGE = 20
 TRASH_LASTS = dt.timedelta(days=30)
 
@@ -80,7 +81,7 @@ def publish(author_id: int, text: str, item_ids: list[str], audience: list[str],
         for position, item in enumerate(items):
             db.rows("INSERT INTO post_item (post_id, position, item_id) VALUES (?, ?, ?)", post.id, position, item)
         _let_read(post)
-        events.record("post.published", post.public_id, author_id, audience_id)
+        events.record("post.published", post.public_id, author_id, audience_id, post_id=post.id)
     return post
 
 
@@ -93,7 +94,7 @@ def edit(post: Post, member_id: int, text: str) -> None:
         raise Invalid("Nothing would be left of this post. You can delete it instead.", field="text")
     with db.transaction():
         Post.update(text=text, edited_at=db.now()).where(Post.id == post.id).execute()
-        events.record("post.edited", post.public_id, member_id, post.audience_id)
+        events.record("post.edited", post.public_id, member_id, post.audience_id, post_id=post.id)
 
 
 def take_down(post: Post, member_id: int, *, is_admin: bool) -> None:
@@ -103,7 +104,7 @@ def take_down(post: Post, member_id: int, *, is_admin: bool) -> None:
     with db.transaction():
         Post.update(deleted_at=db.now(), deleted_by=member_id).where(Post.id == post.id).execute()
         db.rows("DELETE FROM post_reader WHERE post_id = ?", post.id)
-        events.record("post.deleted", post.public_id, member_id, post.audience_id)
+        events.record("post.deleted", post.public_id, member_id, post.audience_id, post_id=post.id)
 
 
 def put_back(public_id: str, member_id: int) -> Post:
@@ -114,7 +115,38 @@ def put_back(public_id: str, member_id: int) -> Post:
     with db.transaction():
         Post.update(deleted_at=None, deleted_by=None).where(Post.id == found.id).execute()
         _let_read(found)
-        events.record("post.restored", found.public_id, member_id, found.audience_id)
+        events.record("post.restored", found.public_id, member_id, found.audience_id, post_id=found.id)
+    return found
+
+
+def take_down_all(author_id: int) -> None:
+    """Move every post of a member who leaves to their own trash, from which nobody takes them back."""
+    with db.transaction():
+        for post in Post.select().where(Post.author_id == author_id, Post.deleted_at.is_null()):
+            take_down(post, author_id, is_admin=False)
+
+
+def mark(post: Post, member_id: int, text: str) -> None:
+    """Put one's one mark on a post that one may see: an emoji or at most 16 characters; a new one replaces it."""
+    line = members.line(text, MARK_LIMIT, "mark", "Choose a mark, or write a few words.")
+    with db.transaction():
+        db.rows("INSERT OR REPLACE INTO mark (post_id, member_id, mark, made_at) VALUES (?, ?, ?, ?)",
+                post.id, member_id, line, int(db.now().timestamp()))  # fmt: skip
+        events.record("mark.made", post.public_id, member_id, post.audience_id, post_id=post.id)
+
+
+def unmark(post: Post, member_id: int) -> None:
+    """Take one's mark off again."""
+    with db.transaction():
+        db.rows("DELETE FROM mark WHERE post_id = ? AND member_id = ?", post.id, member_id)
+        events.record("mark.removed", post.public_id, member_id, post.audience_id, post_id=post.id)
+
+
+def marks_of(entries: list[Entry]) -> dict[int, list[tuple[int, str]]]:
+    """Return (member id, mark) of each post by its number, in order of time; one statement for the whole page."""
+    found: dict[int, list[tuple[int, str]]] = {}
+    for number, member_id, text in db.rows(_MARKS, json.dumps([each.number for each in entries])):
+        found.setdefault(number, []).append((member_id, text))
     return found
 
 
@@ -207,6 +239,8 @@ WHERE public_id = ? AND deleted_at IS NULL AND {audiences.VISIBLE}"""
 _BY_AUTHOR = f"""
 SELECT {_COLUMNS} FROM post JOIN audience ON audience.id = audience_id
 WHERE author_id = ? AND post.id < ? AND deleted_at IS NULL AND {audiences.VISIBLE} ORDER BY post.id DESC LIMIT ?"""
+_MARKS = """
+SELECT post_id, member_id, mark FROM mark WHERE post_id IN (SELECT value FROM json_each(?)) ORDER BY post_id, made_at"""
 _TILES = f"""
 SELECT post_item.post_id, {vault.TILE_COLUMNS} FROM post_item
 JOIN item ON item.id = post_item.item_id AND item.deleted_at IS NULL JOIN original ON original.id = item.original_id

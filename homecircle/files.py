@@ -8,6 +8,7 @@ time holds the folder (flock on ``lock``); the lock goes with the process, so a 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,7 +16,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -25,6 +26,11 @@ from homecircle.errors import NoSpace, Refused
 MIB = 1 << 20
 UPLOADS_KEEP_FREE = 1 << 30  # uploads stop below this or 5 %, so that words still find room (BARS.md, section 2)
 POSTS_KEEP_FREE = 200 * MIB
+BALLAST = (
+    64 * MIB
+)  # room that the house keeps for itself: on a full disk SQLite can neither delete nor open (BARS.md S3)
+LOAN = 8 * MIB  # given back a piece at a time, so that a hungry neighbour cannot eat all of it at once
+LEAST = 4 * MIB  # free bytes below which a transaction needs a piece of the ballast
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs"}
 
 
@@ -58,6 +64,19 @@ class Folder:
     def uploads(self) -> Path:
         return self.root / "uploads"
 
+    @property
+    def backups(self) -> Path:
+        return self.root / "backups"
+
+    @property
+    def ballast(self) -> Path:
+        return self.root / "ballast"
+
+    @property
+    def restoring(self) -> Path:
+        """The mark of a restore that has not come to its end: no house yet."""
+        return self.root / "restoring"
+
     def prepare(self, house: str = "") -> None:
         """Make what is missing, refuse what is not a home for data, and empty `tmp`.
 
@@ -65,8 +84,11 @@ class Folder:
         folder where the family's pictures should be) ends the start instead of beginning a second, empty house.
         """
         self._refuse_wrong_house(house)
+        if self.restoring.exists():
+            raise Refused("A backup is only half restored into %(path)s. `homecircle restore` with the same backup "
+                          "goes on with it.", path=self.root)  # fmt: skip
         try:
-            for folder in (self.root, self.vault, self.renditions, self.uploads, self.root / "backups", self.temporary):
+            for folder in (self.root, self.vault, self.renditions, self.uploads, self.backups, self.temporary):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise Refused(
@@ -77,8 +99,7 @@ class Folder:
             raise Refused("%(path)s lies on a network disk (%(kind)s). HomeCircle needs a disk of this machine: "
                           "network disks lose data when a line drops.", path=self.root, kind=kind)  # fmt: skip
         for leftover in self.temporary.iterdir():
-            leftover.unlink()
-        tempfile.tempdir = str(self.temporary)  # waitress spools bodies there; a Pi's /tmp is memory (BARS.md)
+            clear(leftover)
 
     def _refuse_wrong_house(self, house: str) -> None:
         marker = self.root / "house"
@@ -119,7 +140,7 @@ class Folder:
         """Put `content` at `path`: there in full and on disk when this returns, or not there at all."""
         temporary = self.temporary / secrets.token_hex(8)
         try:
-            with create(temporary) as handle:
+            with _room_or_refusal(), create(temporary) as handle:
                 handle.write(content)
                 settle(handle)
             self.move(temporary, path)
@@ -129,7 +150,7 @@ class Folder:
     def move(self, source: Path, target: Path) -> None:
         """Rename a settled file to its place and settle both folders."""
         missing = [folder for folder in target.parents if not folder.exists()]
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(target.parent)
         source.replace(target)
         for folder in (target.parent, *(folder.parent for folder in missing)):
             settle_folder(folder)
@@ -141,7 +162,7 @@ class Folder:
     def take(self, stream: IO[bytes]) -> Path:
         """Write a form's file to `tmp`, settled; the caller moves it on or removes it."""
         path = self.spool()
-        with create(path) as handle:
+        with _room_or_refusal(), create(path) as handle:
             shutil.copyfileobj(stream, handle, MIB)
             settle(handle)
         return path
@@ -158,6 +179,10 @@ class Folder:
         """Return the size of the disk in bytes."""
         return shutil.disk_usage(self.root).total
 
+    def spool_requests(self) -> None:
+        """Let waitress and werkzeug put large bodies into `tmp`: a Pi's /tmp is memory (BARS.md)."""
+        tempfile.tempdir = str(self.temporary)
+
     def make_room(self, size: int) -> None:
         """Raise `NoSpace` unless an upload of `size` bytes leaves the reserve that words need."""
         if self.free() - size < max(UPLOADS_KEEP_FREE, self.total() // 20):
@@ -167,6 +192,22 @@ class Folder:
         """Raise `NoSpace` when even a message should wait."""
         if self.free() < POSTS_KEEP_FREE:
             raise NoSpace("Home has no space left. Reading works; writing waits until there is room again.")
+
+    def keep_ballast(self) -> bool:
+        """Take the ballast (again) where the reserve for words is left beside it; say whether all of it is there."""
+        has = self.ballast.stat().st_size if self.ballast.exists() else 0
+        if has < BALLAST and self.free() > POSTS_KEEP_FREE + BALLAST:
+            with _opened(self.ballast, os.O_RDWR | os.O_CREAT) as handle, contextlib.suppress(OSError):
+                os.posix_fallocate(handle.fileno(), 0, BALLAST)
+                has = BALLAST
+        return has >= BALLAST
+
+    def lend(self) -> None:
+        """On a full disk give a piece of the ballast back, so that deleting, starting and closing work."""
+        if self.free() >= LEAST or not self.ballast.exists():
+            return
+        with self.ballast.open("r+b") as handle:
+            handle.truncate(max(0, handle.seek(0, os.SEEK_END) - LOAN))
 
 
 def _opened(path: Path, flags: int) -> BinaryIO:
@@ -180,13 +221,68 @@ def create(path: Path) -> BinaryIO:
 
 def append(path: Path, offset: int, pieces: Iterator[bytes]) -> int:
     """Write `pieces` at `offset` (what lies beyond was never acknowledged and is cut), settle, return the new end."""
-    with path.open("r+b") as handle:
+    with _room_or_refusal(), path.open("r+b") as handle:
         handle.truncate(offset)
         handle.seek(offset)
         for piece in pieces:
             handle.write(piece)
         settle(handle)
         return handle.tell()
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and what is missing above it, each 0700 (`mkdir` gives that to the last one only)."""
+    for each in [*reversed(path.parents), path]:
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
+def copy(source: Path, target: Path, watch: Callable[[int], None]) -> str:
+    """Copy a file to a new place, settled, and return the SHA-256 of what was read.
+
+    `watch` hears of each piece's bytes. Raises `NoSpace` when the disk is full, and what reading raises
+    (`FileNotFoundError`, an EIO of a dying disk).
+    """
+    make_folder(target.parent)
+    digest = hashlib.sha256()
+    with _room_or_refusal(), source.open("rb") as whence, create(target) as handle:
+        while piece := whence.read(MIB):
+            digest.update(piece)
+            handle.write(piece)
+            watch(len(piece))
+        settle(handle)
+    return digest.hexdigest()
+
+
+def link(source: Path, target: Path) -> bool:
+    """Give a file that is never changed in place a second name; False where that cannot be (another disk, exFAT)."""
+    make_folder(target.parent)
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpace("Home has no space left. Reading works; writing waits until there is room again.") from error
+        return False
+    return True
+
+
+def rename_folder(source: Path, target: Path) -> None:
+    """Settle every folder below `source`, give it its name, settle the folder that holds it."""
+    for folder in (each for each in source.rglob("*") if each.is_dir()):
+        settle_folder(folder)
+    settle_folder(source)
+    source.rename(target)
+    settle_folder(target.parent)
+
+
+def clear(path: Path) -> None:
+    """Remove a file or a whole folder that may already be gone."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def settle(handle: BinaryIO) -> None:
@@ -202,6 +298,16 @@ def settle_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _room_or_refusal() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpace("Home has no space left. Reading works; writing waits until there is room again.") from error
+        raise
 
 
 def sha256(path: Path) -> str:

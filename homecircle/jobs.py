@@ -33,7 +33,11 @@ class Line:
 TIMETABLE = (
     Line("sweep-uploads", "interval", {"hours": 1}),
     Line("forget-guesses", "interval", {"hours": 6}),
+    Line("keep-ballast", "interval", {"hours": 1}),
+    Line("backup", "cron", {"hour": 2, "minute": 30}),
+    Line("scrub", "cron", {"hour": 3, "minute": 10}),
     Line("truncate-log", "cron", {"hour": 3, "minute": 40}),
+    Line("drill", "cron", {"day_of_week": "sun", "hour": 4, "minute": 10}),
 )
 
 

@@ -124,6 +124,8 @@ def join(name: str, role: str = "member", language: str = "en") -> Member:
         except peewee.IntegrityError as error:
             raise HouseFull("HomeCircle is for at most 12. All twelve chairs are taken.") from error
         _changed(made)
+        # what was shared before is there to read, but it is no news to one who comes late
+        db.rows(_STARTS_SEEN, made.id)
         events.record("member.joined", made.public_id, made.id)
     return made
 
@@ -204,6 +206,10 @@ def _number(value: object) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
 
 
+_STARTS_SEEN = """
+UPDATE member SET seen_post = (SELECT coalesce(max(id), 0) FROM post),
+  seen_event = (SELECT coalesce(max(id), 0) FROM event),
+  visit_post = (SELECT coalesce(max(id), 0) FROM post) WHERE id = ?"""
 _ROSTER = """
 SELECT member.id, public_id, name, colour, coalesce(original.stamp, ''), role, joined_at, left_at
 FROM member LEFT JOIN original ON original.id = member.picture_id AND original.state = 'ready' ORDER BY member.id"""

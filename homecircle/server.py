@@ -6,32 +6,36 @@ the door of a request is the socket it came through. The settings are those that
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
-from waitress.task import ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.utilities import Error
 
-from homecircle import __version__, circle, config, db, devices, events, vault
+from homecircle import __version__, backup, circle, config, db, devices, events, vault
 from homecircle.config import Config
 from homecircle.control import Control
-from homecircle.errors import Refused
-from homecircle.files import Folder
+from homecircle.errors import Conflict, HouseError, Refused
+from homecircle.files import LEAST, POSTS_KEEP_FREE, Folder
 from homecircle.jobs import Runner
 from homecircle.mdns import Announcer, lan_addresses
 from homecircle.vault import uploads
 from homecircle.vault.decoder import Closed, Decoder
-from homecircle.web import create_app, doors, guard
+from homecircle.web import HEADERS, create_app, doors, guard, reserve
 from homecircle.web.doors import Doors
 from homecircle.web.house import House
 
@@ -44,6 +48,7 @@ SETTINGS: dict[str, Any] = {
     "max_request_body_size": 64 << 20, "max_request_header_size": 16 << 10, "ident": None, "expose_tracebacks": False,
     "clear_untrusted_proxy_headers": False,
 }  # fmt: skip
+_ODD = re.compile(rb"[\x00-\x1f\x7f]")
 log = logging.getLogger("homecircle")
 
 
@@ -57,6 +62,7 @@ class Server:
         self._map: dict[int, Any] = {}
         self._stopping = threading.Event()
         self._pictures = threading.Event()
+        self._work = _Work(self._stopping)
         self.house: House
         self.port = 0
 
@@ -65,8 +71,12 @@ class Server:
         with ExitStack() as undo:
             self.folder.prepare(self.settings.house)
             undo.enter_context(self.folder.lock())
+            self.folder.spool_requests()
+            self.folder.lend()
+            undo.enter_context(db.before_writing(self.folder.lend))
             db.open_file(self.folder.database)
             undo.callback(db.close_file)
+            undo.callback(self.folder.lend)  # the last close brings the log into the file
             events.close(False)
             self._listen(undo)
             self._end = undo.pop_all()
@@ -105,9 +115,10 @@ class Server:
     def status(self) -> dict[str, Any]:
         """What `homecircle status` and an admin's /healthz show."""
         return {
-            "status": "ok" if self.folder.free() > 0 else "degraded", "version": __version__,
+            "status": "ok" if self.folder.free() > POSTS_KEEP_FREE else "degraded", "version": __version__,
             "claimed": circle.get().is_claimed, "addresses": self.house.addresses(), "data": str(self.folder.root),
-            "free": self.folder.free(), "total": self.folder.total(), "streams": self.house.streams,
+            "free": self.folder.free(), "total": self.folder.total(), "streams": self.house.streams, "port": self.port,
+            "safety": [_told(state) for state in backup.states()],
         }  # fmt: skip
 
     def _listen(self, undo: ExitStack) -> None:
@@ -120,9 +131,11 @@ class Server:
                      trusted_proxies=self.settings.trusted_proxies)  # fmt: skip
         self.house = House(self.folder, decoder, here, wake_drawer=self._pictures.set, details=self.status)
         app = create_app(self.house)
+        reserve.install(app)
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(SETTINGS["threads"])
         undo.callback(dispatcher.shutdown, True, 2)
+        _Parser.free = self.folder.free
         self._doors = [_open_door("home", app, [each], self._map, dispatcher) for each in home]
         away = _away_socket(self.settings.away_port)
         if away is not None:
@@ -137,10 +150,13 @@ class Server:
                 "recover": self.recover,
                 "status": self.status,
                 "run": self._run_job,
+                "backup": self.back_up,
+                "backup-progress": self._progress,
             }
             control = Control(self.folder.control, {name: _connected(verb) for name, verb in verbs.items()})
             control.start()
             undo.callback(control.stop)
+            self.folder.keep_ballast()
             threading.Thread(target=self._draw, name="pictures", daemon=True).start()
             undo.callback(self._pictures.set)
             self._runner = Runner(self._verbs())
@@ -157,7 +173,29 @@ class Server:
             "sweep-uploads": lambda: uploads.sweep(self.folder),
             "forget-guesses": devices.forget_guesses,
             "truncate-log": db.truncate_log,
-        }
+            "keep-ballast": self.folder.keep_ballast,
+            "backup": lambda: backup.nightly(self.folder, self.settings.second_place, self._go_on),
+            "scrub": lambda: _proven(backup.scrub(self.folder, self.settings.second_place, self._go_on)),
+            "drill": lambda: _proven(backup.drill(
+                self.folder, self.settings.second_place, self.house.decoder, self._go_on)),
+        }  # fmt: skip
+
+    def back_up(self, to: str = "") -> dict[str, Any]:
+        """Begin a backup (in `to`, or where the nightly one goes); `backup-progress` tells how it goes."""
+        if self._work.is_busy:
+            raise Conflict("A backup is being made already.")
+        self._work = _Work(self._stopping)
+        self._work.is_busy = True
+        place, second = Path(to) if to else None, self.settings.second_place
+        threading.Thread(target=self._work.do, name="backup",
+                         args=(lambda watch: backup.by_hand(self.folder, place, second, watch),)).start()  # fmt: skip
+        return {}
+
+    def _progress(self) -> dict[str, Any]:
+        return self._work.told
+
+    def _go_on(self, _done: int, _whole: int) -> None:
+        _refuse_when(self._stopping)
 
     def _run_job(self, job: str) -> dict[str, Any]:
         if job not in self._verbs():
@@ -201,6 +239,49 @@ class Server:
             wasyncore.loop(timeout=0.1, map=self._map, use_poll=True, count=1)
 
 
+class _Work:
+    """A backup that a command asked for, in a thread of its own; `told` is what the command hears of it."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self.is_busy = False
+        self.told: dict[str, Any] = {"done": 0, "whole": 0, "finished": False, "failed": "", "made": []}
+
+    def do(self, verb: Callable[[backup.Watch], list[backup.Backup]]) -> None:
+        """Run the verb to its end, whatever that is."""
+        error, made = "", list[backup.Backup]()
+        try:
+            with db.connection():
+                made = verb(self._watch)
+        except HouseError as refusal:
+            error = str(refusal)
+        except Exception as bug:
+            log.exception("a backup failed")
+            error = f"The backup failed ({type(bug).__name__}). It has been written down in HomeCircle's log."
+        told = [each._asdict() | {"path": str(each.path)} for each in made]
+        self.told = self.told | {"finished": True, "failed": error, "made": told}
+        self.is_busy = False
+
+    def _watch(self, done: int, whole: int) -> None:
+        _refuse_when(self._stopping)
+        self.told = self.told | {"done": done, "whole": whole}
+
+
+def _refuse_when(stopping: threading.Event) -> None:
+    if stopping.is_set():
+        raise Refused("HomeCircle was stopped before this was done.")
+
+
+def _proven(problems: list[str]) -> None:
+    if problems:
+        raise Refused("%(why)s", why=" ".join(problems[:20]))
+
+
+def _told(state: backup.State) -> dict[str, Any]:
+    good = state.good_at.isoformat() if state.good_at else None
+    return state._asdict() | {"tried_at": state.tried_at.isoformat(), "good_at": good}
+
+
 def serve(settings: Config, ready: Callable[[Server], None]) -> None:
     """Run one house in the foreground until SIGTERM or SIGINT; `ready` is called once it listens."""
     server = Server(settings)
@@ -219,12 +300,58 @@ class _Parser(HTTPRequestParser):
     """Takes no body of more than 64 KiB before the complete headers have shown the token of a paired device."""
 
     door = "home"
+    free: ClassVar[Callable[[], int]]
 
     def parse_header(self, header_plus: bytes) -> None:
+        if self.header_bytes_received < self.adj.max_request_header_size:  # else waitress parses a stand-in
+            _refuse_two_readings(header_plus)
         super().parse_header(header_plus)  # type: ignore[no-untyped-call]
         is_large = self.content_length > guard.BODY_OF_STRANGERS or self.chunked
         if is_large and not guard.knows_token(self.headers, self.door):
             self.adj = _Strict(self.adj, guard.BODY_OF_STRANGERS)
+        elif is_large and not self.chunked and type(self).free() - self.content_length < LEAST:
+            self.body_rcv = _Sink(self.content_length)  # type: ignore[assignment]
+
+
+class _NoRoom(Error):
+    code, reason = 507, "Insufficient Storage"
+
+    def __init__(self) -> None:
+        super().__init__(b"Home has no space left. Reading works; writing waits until there is room again.\n")  # type: ignore[no-untyped-call]
+
+    def to_response(self, _ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        return f"{self.code} {self.reason}", [("Content-Type", "text/plain; charset=utf-8")], self.body
+
+
+class _Sink:
+    """Takes a body that the full disk could not even spool and lets it go, so that its sender can read the answer."""
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+        self.error: _NoRoom | None = None
+        self.completed = False
+
+    def received(self, data: bytes) -> int:
+        taken = min(len(data), self._left)
+        self._left -= taken
+        if not self._left:
+            self.error = _NoRoom()
+        return taken
+
+    def getbuf(self) -> io.BytesIO:
+        return io.BytesIO()
+
+
+def _refuse_two_readings(head: bytes) -> None:
+    """Refuse a head that two servers could read differently (RFC 9112, 3.2.2, 5.2 and 6.1): 400, and closed."""
+    first, *lines = head.split(b"\r\n")
+    names = [line.partition(b":")[0].lower() for line in lines]
+    both = b"content-length" in names and b"transfer-encoding" in names
+    twice = any(names.count(name) > 1 for name in (b"host", b"content-length", b"transfer-encoding"))
+    folded = any(line[:1] in {b" ", b"\t"} for line in lines)
+    target = first.split(b" ")[1] if first.count(b" ") == 2 else b""
+    if both or twice or folded or b"host" not in names or not target.startswith((b"/", b"*")) or _ODD.search(first):
+        raise ParsingError("two readings")
 
 
 class _Strict:
@@ -242,11 +369,21 @@ class _AwayParser(_Parser):
     door = "away"
 
 
+class _Refusal(ErrorTask):
+    """What waitress answers by itself (400, 413, 431) has the header set of every answer too."""
+
+    def execute(self) -> None:
+        self.response_headers.extend([*HEADERS.items(), ("Cache-Control", "no-store")])
+        super().execute()  # type: ignore[no-untyped-call]
+
+
 class _HomeChannel(HTTPChannel):
     parser_class = _Parser
+    error_task_class = _Refusal
 
 
 class _AwayChannel(HTTPChannel):
+    error_task_class = _Refusal
     parser_class = _AwayParser
 
 

@@ -191,7 +191,7 @@ def draw_next(folder: Folder, decoder: Decoder) -> bool:
         Original.update(**changes).where(Original.id == original.id).execute()
         if taken := changes.get("taken"):
             Item.update(taken=taken).where(Item.original_id == original.id).execute()
-        for public_id, audience_id in db.rows(_SHOWN_TO, original.id, original.id):
+        for public_id, audience_id in db.rows(_SHOWN_TO, original.id, original.id, original.id):
             events.record("item.drawn", public_id, None, audience_id)
         db.after_commit(members.forget_roster)  # it may be somebody's face
     return True
@@ -214,7 +214,7 @@ def may_use(public_id: str, member_id: int) -> bool:
 
 def get(public_id: str, member_id: int) -> Tile:
     """Return an item that the member may see; `NotFound` for any other."""
-    found = db.row(_TILE, public_id, member_id, member_id)
+    found = db.row(_TILE, public_id, member_id, member_id, member_id)
     if found is None:
         raise NotFound
     return tile(found)
@@ -222,7 +222,7 @@ def get(public_id: str, member_id: int) -> Tile:
 
 def rendition(folder: Folder, public_id: str, edge: int, stamp: str, member_id: int) -> Drawn:
     """Return the file of one rendition of an item the member may see; `NotFound` for any other."""
-    found = db.row(_FILE, public_id, member_id, member_id)
+    found = db.row(_FILE, public_id, member_id, member_id, member_id)
     if found is None or found[1] != stamp:
         raise NotFound
     return _drawn(folder, found[0], found[2], edge)
@@ -242,7 +242,7 @@ def original(folder: Folder, decoder: Decoder, public_id: str, member_id: int) -
     The one who added it gets the bytes as they came. Others get a copy without place and serials, made once by the
     decoder, unless the place is shared; `Invalid` for kinds that cannot be cleaned.
     """
-    found = db.row(_ORIGINAL, public_id, member_id, member_id)
+    found = db.row(_ORIGINAL, public_id, member_id, member_id, member_id)
     if found is None:
         raise NotFound
     path, media_type, name, owner, place_shared, digest = found
@@ -341,10 +341,13 @@ def _file_name(name: str) -> str:
 
 TILE_COLUMNS = """item.public_id, item.kind, item.name, item.caption, item.description, original.state, original.reason,
   original.width, original.height, original.size, original.preview, original.stamp, original.drawings"""
-# Takes the member's id twice: what they added, and what stands in a post that they may see.
+# Takes the member's id three times: what they added, and what stands in a post or a message that they may see.
 _VISIBLE = f"""item.deleted_at IS NULL AND (item.member_id = ? OR EXISTS (
   SELECT 1 FROM post_item JOIN post ON post.id = post_item.post_id
-  WHERE post_item.item_id = item.id AND post.deleted_at IS NULL AND {audiences.VISIBLE}))"""
+  WHERE post_item.item_id = item.id AND post.deleted_at IS NULL AND {audiences.VISIBLE}) OR EXISTS (
+  SELECT 1 FROM message_item JOIN message ON message.id = message_item.message_id AND message.deleted_at IS NULL
+  JOIN post ON post.id = message.post_id
+  WHERE message_item.item_id = item.id AND post.deleted_at IS NULL AND {audiences.VISIBLE}))"""
 _FROM = f"FROM item JOIN original ON original.id = item.original_id WHERE item.public_id = ? AND {_VISIBLE}"
 _TILE = f"SELECT {TILE_COLUMNS} {_FROM}"
 _FILE = f"SELECT sha256, stamp, drawings {_FROM}"
@@ -353,4 +356,7 @@ _SHOWN_TO = f"""
 SELECT item.public_id, post.audience_id FROM item JOIN post_item ON post_item.item_id = item.id
   JOIN post ON post.id = post_item.post_id AND post.deleted_at IS NULL WHERE item.original_id = ?
 UNION SELECT item.public_id, audience.id FROM item JOIN audience ON audience.members = CAST(item.member_id AS TEXT)
-  WHERE item.original_id = ? AND audience.id <> {audiences.EVERYONE}"""
+  WHERE item.original_id = ? AND audience.id <> {audiences.EVERYONE}
+UNION SELECT item.public_id, post.audience_id FROM item JOIN message_item ON message_item.item_id = item.id
+  JOIN message ON message.id = message_item.message_id AND message.deleted_at IS NULL
+  JOIN post ON post.id = message.post_id AND post.deleted_at IS NULL WHERE item.original_id = ?"""

@@ -17,7 +17,23 @@ from werkzeug.exceptions import HTTPException
 
 from homecircle import config, db
 from homecircle.errors import HouseError
-from homecircle.web import devices, doors, feed, guard, live, members, rendering, settings, setup, uploads, vault
+from homecircle.web import (
+    circle,
+    devices,
+    doors,
+    feed,
+    guard,
+    live,
+    members,
+    notices,
+    presence,
+    rendering,
+    settings,
+    setup,
+    threads,
+    uploads,
+    vault,
+)
 from homecircle.web.house import House
 from homecircle.web.house import house as the_house
 
@@ -54,7 +70,7 @@ def create_app(house: House) -> Flask:
     app.before_request(_open)
     guard.install(app)
     rendering.install(app)
-    for page in (feed, vault, uploads, members, devices, setup, settings, live):
+    for page in (feed, threads, vault, uploads, members, presence, notices, devices, setup, settings, circle, live):
         app.register_blueprint(page.pages)
     app.add_url_rule("/static/<version>/<path:path>", "static", guard.anyone(_static))
     app.add_url_rule("/healthz", "healthz", guard.anyone(_healthz))

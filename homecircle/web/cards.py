@@ -5,10 +5,25 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-from homecircle import db, feed, members
+from homecircle import db, feed, members, notices, threads
 from homecircle.devices import Pass
 from homecircle.members import Face
 from homecircle.vault import Tile
+
+
+class Reply(NamedTuple):
+    """What `threads/_thread.html` draws. `quote` is (author's name, first words, id) or None."""
+
+    id: str
+    author: Face
+    text: str
+    at: dt.datetime
+    edited: bool
+    own: bool
+    may_edit: bool
+    may_delete: bool
+    quote: tuple[str, str, str] | None
+    tiles: list[Tile]
 
 
 class Card(NamedTuple):
@@ -27,16 +42,29 @@ class Card(NamedTuple):
     seen: bool = True
     marks: tuple[tuple[Face, str], ...] = ()
     my_mark: str | None = None
-    messages: tuple[object, ...] = ()
-    earlier: int = 0
+    messages: tuple[Reply, ...] = ()
+    earlier: bool = False
     draft: bool = False
     more_coming: bool = False
 
 
-def cards(entries: list[feed.Entry], me: Pass) -> list[Card]:
-    """Return the cards of a page of posts in its order."""
-    tiles, roster = feed.items_of(entries), members.roster()
-    return [_card(entry, tiles.get(entry.number, []), roster, me) for entry in entries]
+def cards(entries: list[feed.Entry], me: Pass, visit: notices.Visit | None = None) -> list[Card]:
+    """Return the cards of a page of posts in its order; with `visit`, those after it are not seen yet."""
+    numbers = [entry.number for entry in entries]
+    tiles, marks, talk, roster = (
+        feed.items_of(entries), feed.marks_of(entries), threads.last_few(numbers), members.roster()
+    )  # fmt: skip
+    drawn = []
+    for entry in entries:
+        lines, earlier = talk.get(entry.number, ([], False))
+        made = _card(entry, tiles.get(entry.number, []), roster, me)
+        drawn.append(made._replace(
+            marks=tuple((roster[one], mark) for one, mark in marks.get(entry.number, ())),
+            my_mark=next((mark for one, mark in marks.get(entry.number, ()) if one == me.id), None),
+            messages=tuple(_reply(line, roster, me, []) for line in lines), earlier=earlier,
+            seen=visit is None or entry.number <= visit.post or made.own,
+        ))  # fmt: skip
+    return drawn
 
 
 def card(public_id: str, me: Pass) -> Card:
@@ -44,8 +72,22 @@ def card(public_id: str, me: Pass) -> Card:
     return cards([feed.entry(public_id, me.id)], me)[0]
 
 
+def replies(post: feed.Post, me: Pass) -> list[Reply]:
+    """Return the whole thread of a post that the member may see."""
+    lines, roster = threads.page(post.id), members.roster()
+    tiles = threads.items_of(lines)
+    return [_reply(line, roster, me, tiles.get(line.number, [])) for line in lines]
+
+
 def _card(entry: feed.Entry, tiles: list[Tile], roster: dict[int, Face], me: Pass) -> Card:
     own = entry.author_id == me.id
     audience = tuple(roster[each] for each in entry.audience) if entry.audience else None
     return Card(entry.id, roster[entry.author_id], entry.text, db.moment(entry.shared_at), entry.edited_at is not None,
                 audience, tiles, own, own, own or me.is_admin)  # fmt: skip
+
+
+def _reply(line: threads.Line, roster: dict[int, Face], me: Pass, tiles: list[Tile]) -> Reply:
+    own, said = line.author_id == me.id, db.moment(line.said_at)
+    quote = (roster[line.quote[0]].name, line.quote[1], line.quote[2]) if line.quote else None
+    return Reply(line.id, roster[line.author_id], line.text, said, line.edited_at is not None, own,
+                 own and said > db.now() - threads.EDIT_LASTS, own or me.is_admin, quote, tiles)  # fmt: skip

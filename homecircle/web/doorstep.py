@@ -34,6 +34,21 @@ class Shown(NamedTuple):
     code_expires_at: dt.datetime
 
 
+class InvitationLine(NamedTuple):
+    """One of the invitations that nobody has used yet."""
+
+    id: str
+    name: str
+    expires_at: dt.datetime
+    admin: bool
+
+
+def waiting() -> list[InvitationLine]:
+    """Return who is invited and has not come yet, as admins see it."""
+    found = devices.open_invitations()
+    return [InvitationLine(each.public_id, each.name, each.link_until, each.role == "admin") for each in found]
+
+
 def pair(invitation: Invitation) -> Response:
     """Pair the browser that asks and lead it on: a new person to *Who are you*, an own device home."""
     token, _ = devices.pair(invitation, g.door, device_kind())

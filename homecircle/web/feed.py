@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
 from flask_babel import gettext
-from werkzeug.datastructures import FileStorage
 
-from homecircle import feed, members, vault
+from homecircle import feed, members, notices, threads, vault
 from homecircle.errors import HouseError, Invalid
 from homecircle.members import Face
-from homecircle.web import cards, rendering
-from homecircle.web.house import house
+from homecircle.web import cards, composing, people, rendering
 
-FILES_AT_ONCE = 10
 pages = Blueprint("feed", __name__)
 
 
@@ -25,9 +20,12 @@ def index() -> str:
         entries, earlier = feed.newer(g.me.id, after), ""
     else:
         entries, earlier = feed.page(g.me.id, request.args.get("before", ""))
-    template = "feed/_page.html" if rendering.asked_by_htmx() and request.args else "feed/index.html"
-    return rendering.page(template, cards=cards.cards(entries, g.me), earlier=earlier, since=None, toast=_removed(),
-                          people=_people())  # fmt: skip
+    visit = notices.visit(g.me.id, entries[0].number if entries else 0)
+    drawn = cards.cards(entries, g.me, visit)
+    if rendering.asked_by_htmx() and request.args:
+        return rendering.page("feed/_page.html", cards=drawn, earlier=earlier, since=visit.since, talk=True)
+    return rendering.page("feed/index.html", cards=drawn, earlier=earlier, since=visit.since, toast=_removed(),
+                          people=_people(), around=people.around(g.me), talk=True)  # fmt: skip
 
 
 @pages.get("/new")
@@ -40,24 +38,41 @@ def new() -> str:
 def create() -> Response:
     """Share what the composer sent; what cannot be shared comes back with everything that was written."""
     form, problems = request.form, dict[str, str]()
-    kept, problem = _keep_files(request.files.getlist("photos"))
+    kept, problem = composing.keep_files()
     items = form.getlist("items") + kept
     try:
         if problem:
             raise problem
-        post = feed.publish(g.me.id, form.get("text", ""), items, form.getlist("for"), form.get("once") or _once())
+        post = feed.publish(g.me.id, form.get("text", ""), items, form.getlist("for"), composing.once())
     except HouseError as error:
         problems[getattr(error, "field", "") or "text"] = rendering.sentence(error)
         return _again(form.get("text", ""), items, problems, error.status)
-    return redirect(url_for("feed.index", _anchor=f"post-{post.public_id}"), 303)  # type: ignore[return-value]
+    return _card_or_back(post.public_id)
 
 
 @pages.get("/feed/<public_id>")
 def show(public_id: str) -> str:
     """One post with its thread; with ?part=card only its card."""
     found = cards.card(public_id, g.me)
-    part = request.args.get("part") == "card"
-    return rendering.page("feed/_post.html" if part else "feed/show.html", card=found)
+    if request.args.get("part") == "card":
+        return rendering.page("feed/_post.html", card=found, talk=True)
+    post = feed.get(public_id, g.me.id)
+    threads.see(g.me.id, post.id)
+    return rendering.page("feed/show.html", card=found, replies=cards.replies(post, g.me), talk=True)
+
+
+@pages.post("/feed/<public_id>/mark")
+def mark(public_id: str) -> Response:
+    """Put one's mark on a post."""
+    feed.mark(feed.get(public_id, g.me.id), g.me.id, request.form.get("mark", ""))
+    return _card_or_back(public_id)
+
+
+@pages.post("/feed/<public_id>/mark/delete")
+def unmark(public_id: str) -> Response:
+    """Take one's mark off again."""
+    feed.unmark(feed.get(public_id, g.me.id), g.me.id)
+    return _card_or_back(public_id)
 
 
 @pages.get("/feed/<public_id>/edit")
@@ -93,30 +108,14 @@ def delete(public_id: str) -> Response:
 def restore(public_id: str) -> Response:
     """Put a post back where it was."""
     feed.put_back(public_id, g.me.id)
+    return _card_or_back(public_id)
+
+
+def _card_or_back(public_id: str) -> Response:
+    """The card for the page's own script, else back to it in the feed."""
     if rendering.asked_by_htmx():
-        return make_response(rendering.page("feed/_post.html", card=cards.card(public_id, g.me)))
+        return make_response(rendering.page("feed/_post.html", card=cards.card(public_id, g.me), talk=True))
     return redirect(url_for("feed.index", _anchor=f"post-{public_id}"), 303)  # type: ignore[return-value]
-
-
-def _keep_files(files: list[FileStorage]) -> tuple[list[str], HouseError | None]:
-    """Take the form's files into the vault; one bad file never loses the others."""
-    kept: list[str] = []
-    problem: HouseError | None = None
-    chosen = [each for each in files if each.filename]
-    if len(chosen) > FILES_AT_ONCE:
-        problem = Invalid("At most 10 photos at once this way. The first ten are here; share the others after them.",
-                          field="photos")  # fmt: skip
-    for each in chosen[:FILES_AT_ONCE]:
-        spooled = house().folder.take(each.stream)
-        try:
-            kept.append(vault.keep(house().folder, spooled, each.filename or "", g.me.id).public_id)
-        except HouseError as error:
-            problem = error
-        finally:
-            house().folder.remove(spooled)
-    if kept:
-        house().wake_drawer()
-    return kept, problem
 
 
 def _again(text: str, items: list[str], problems: dict[str, str], status: int) -> Response:
@@ -137,8 +136,3 @@ def _removed() -> dict[str, str] | None:
     if not public_id.isalnum():
         return None
     return {"text": gettext("Post removed."), "undo": url_for("feed.restore", public_id=public_id)}
-
-
-def _once() -> str:
-    """A form without a key (a program's) posts as often as it is sent."""
-    return secrets.token_urlsafe(12)

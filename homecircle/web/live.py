@@ -8,18 +8,20 @@ holds only for that moment. Past 24 streams the answer is 503 and the page polls
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from flask import Blueprint, Response, g, request
 
-from homecircle import db, devices, events
+from homecircle import db, devices, events, presence
 from homecircle.devices import Pass
 from homecircle.events import Happening
 from homecircle.web import guard
 from homecircle.web.house import STREAMS, House, house
 
 HEARTBEAT = 15.0  # seconds
+PRESENCE_EVERY = 15.0  # seconds between two hints that somebody came or went
 GLANCE = 2.5  # seconds between two looks whether the other side is still there
 RETRY_AFTER = 20
 pages = Blueprint("live", __name__, url_prefix="/live")
@@ -50,6 +52,7 @@ def index() -> Response:
 @guard.medium
 def since() -> Response:
     """What came after ?id=, for a page without a stream: {"id": cursor, "hints": [[event, id]], "resync": bool}."""
+    presence.polled(g.me.id)
     found = events.since(g.me.id, request.args.get("id", ""))
     body = {"id": events.cursor(g.me.id), "hints": hints(found or [], g.me), "resync": found is None}
     return Response(json.dumps(body), mimetype="application/json")
@@ -65,10 +68,16 @@ def _hints(happening: Happening) -> list[tuple[str, str]]:
     noun, _, verb = happening.verb.partition(".")
     subject = happening.subject
     if noun == "post":
-        return [("feed", subject)] if verb in {"published", "restored"} else [(f"post-{subject}", subject)]
+        first = [("feed", subject), ("since", "")] if verb in {"published", "restored"} else []
+        return [*first, (f"post-{subject}", subject)]
+    if noun in {"message", "mark"} and happening.post:
+        told = [("since", "")] if verb in {"said", "made"} else []
+        return [(f"post-{happening.post}", happening.post), *told]
+    if happening.verb == "wave.sent":
+        return [("since", "")]
     if happening.verb == "item.drawn":
         return [(f"item-{subject}", subject)]
-    if noun == "member":
+    if noun in {"member", "presence"}:
         return [("presence", subject)]
     return []
 
@@ -80,6 +89,8 @@ class _Stream:
         self.here, self.me, self.cursor, self.gone = here, me, cursor, gone
         here.streams += 1
         self.open = True
+        self.turn, self.told = presence.turn(), 0.0
+        presence.arrive(me.id)
         self.lines = self._lines()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -90,6 +101,7 @@ class _Stream:
         if self.open:
             self.open = False
             self.here.streams -= 1
+            presence.depart(self.me.id)
 
     def _lines(self) -> Iterator[bytes]:
         yield b"event: hello\ndata: \n\n"
@@ -120,5 +132,9 @@ class _Stream:
             )
         if found is None:
             return f"id: {self.cursor}\nevent: resync\ndata: \n\n".encode()
-        lines = [f"event: {each.event}\ndata: {each.id}\n" for each in hints(found, self.me)]
+        news = hints(found, self.me)
+        if presence.turn() != self.turn and time.monotonic() - self.told > PRESENCE_EVERY:
+            self.turn, self.told = presence.turn(), time.monotonic()
+            news.append(Hint("presence", ""))
+        lines = [f"event: {each.event}\ndata: {each.id}\n" for each in dict.fromkeys(news)]
         return "".join(f"id: {self.cursor}\n{line}\n" for line in lines).encode()

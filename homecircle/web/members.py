@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
 
-from homecircle import circle, db, devices, feed, members, vault
+from homecircle import circle, db, devices, feed, members, membership, vault
 from homecircle.errors import HouseError, NotFound
 from homecircle.web import cards, doorstep, guard, rendering
 from homecircle.web.house import house
@@ -32,7 +32,7 @@ class MemberLine(NamedTuple):
 def index() -> str:
     """Everyone in the circle; admins see who is invited."""
     lines = [_line(face, number == g.me.id) for number, face in members.present().items()]
-    waiting = devices.open_invitations() if g.me.is_admin else []
+    waiting = doorstep.waiting() if g.me.is_admin else []
     room = len(lines) + len(waiting) < members.LIMIT
     return rendering.page("members/index.html", members=lines, invitations=waiting, room=room, errors={})
 
@@ -72,6 +72,38 @@ def renew(public_id: str) -> Response:
 def withdraw(public_id: str) -> Response:
     """End an invitation that nobody has used."""
     devices.withdraw(public_id)
+    return redirect(url_for("members.index"), 303)  # type: ignore[return-value]
+
+
+@pages.post("/members/<public_id>/admin")
+@guard.admin
+def make_admin(public_id: str) -> Response:
+    """Let a member look after HomeCircle too."""
+    membership.make_admin(public_id, g.me.id)
+    return redirect(url_for("members.show", public_id=public_id), 303)  # type: ignore[return-value]
+
+
+@pages.post("/members/<public_id>/admin/delete")
+@guard.admin
+def unmake_admin(public_id: str) -> Response:
+    """Let an admin be a member again."""
+    membership.unmake_admin(public_id, g.me.id)
+    return redirect(url_for("members.show", public_id=public_id), 303)  # type: ignore[return-value]
+
+
+@pages.get("/members/<public_id>/delete")
+@guard.admin
+def delete(public_id: str) -> str:
+    """Ask before a member is removed: do their posts stay?"""
+    found = members.get_public(public_id)
+    return rendering.page("members/delete.html", member=members.present()[found.id], errors={})
+
+
+@pages.post("/members/<public_id>/delete")
+@guard.admin
+def remove(public_id: str) -> Response:
+    """Remove a member."""
+    membership.remove(public_id, g.me.id, posts_stay=request.form.get("posts") != "go")
     return redirect(url_for("members.index"), 303)  # type: ignore[return-value]
 
 

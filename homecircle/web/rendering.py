@@ -26,7 +26,7 @@ from flask import Flask, current_app, g, render_template, request
 from flask_babel import format_date, format_datetime, get_locale, gettext, ngettext
 from markupsafe import Markup, escape
 
-from homecircle import circle, config, db, events, members
+from homecircle import circle, config, db, members, notices
 from homecircle.devices import Pass
 from homecircle.errors import HouseError
 
@@ -158,6 +158,12 @@ def day(at: dt.datetime) -> str:
     return _date(local, "d MMMM" if local.year == today.year else "d MMMM y", str(get_locale()))
 
 
+def month(date: dt.date) -> str:
+    """'October', with the year when it is another one."""
+    same = date.year == db.now().year
+    return _date(date, "LLLL" if same else "LLLL y", str(get_locale()))
+
+
 def moment(at: dt.datetime) -> str:
     """The whole moment: 'Saturday 21 November 2026, 18:42'."""
     return _moment(at, str(get_locale()), str(zone()))
@@ -222,10 +228,11 @@ def _globals() -> dict[str, object]:
         me = Me(face.id, face.name, face.colour, face.picture, face.role, opened.text_size, opened.theme,
                 opened.language, opened.zone, opened.device)  # fmt: skip
     host = request.host.rpartition(":")[0] or request.host
+    cursor, has_new = notices.standing(opened.id) if opened and me and not asked_by_htmx() else ("", False)
     return {
         "me": me, "circle": circle.get() if me else None, "door": g.get("door", "home"), "hx": asked_by_htmx(),
         "secure": g.get("door") == "away" or host in {"localhost", "127.0.0.1", "[::1]"},
-        "cursor": events.cursor(opened.id) if me and opened and not asked_by_htmx() else "",
+        "cursor": cursor, "has_new": has_new,
         "lang": language() if "me" in g else "en",
     }  # fmt: skip
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
 
-from homecircle import devices, members
-from homecircle.errors import HouseError
-from homecircle.web import doorstep, rendering
+from homecircle import devices, members, membership, presence
+from homecircle.errors import HouseError, Invalid
+from homecircle.web import doorstep, guard, rendering
 
 pages = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -60,6 +60,40 @@ def save_language() -> Response:
     language = form.get("language", "") if form.get("language") in rendering.LANGUAGES else g.me.language
     zone = form.get("zone", "") if form.get("zone") in rendering.zones() else ""
     return _save("settings/language.html", language=language, zone=zone)
+
+
+@pages.get("/sharing")
+def sharing() -> str:
+    """How finely one is seen."""
+    return rendering.page("settings/sharing.html", shares=presence.shares_of(g.me.id), errors={})
+
+
+@pages.post("/sharing")
+def save_sharing() -> Response:
+    """Choose how finely one is seen."""
+    try:
+        presence.share(g.me.id, request.form.get("shares", ""))
+    except HouseError as error:
+        return doorstep.told(error, "settings/sharing.html", shares=presence.shares_of(g.me.id))
+    return _back()
+
+
+@pages.get("/leave")
+def leave() -> str:
+    """What leaving means."""
+    return rendering.page("settings/leave.html", errors={})
+
+
+@pages.post("/leave")
+def leave_for_good() -> Response:
+    """Leave the family; posts stay or go."""
+    try:
+        if request.form.get("sure") != "1":
+            raise Invalid("Please tick that you are sure.", field="sure")
+        membership.leave(g.me.id, posts_stay=request.form.get("posts") != "go")
+    except HouseError as error:
+        return doorstep.told(error, "settings/leave.html")
+    return guard.let_out(redirect(url_for("devices.hello"), 303))  # type: ignore[arg-type]
 
 
 def _save(template: str, **changes: object) -> Response:

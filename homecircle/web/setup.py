@@ -174,7 +174,7 @@ def _you(problems: dict[str, str], status: int = 200) -> Response:
 
 
 def _invite(shown: doorstep.Shown | None, problems: dict[str, str], status: int = 200) -> Response:
-    waiting = devices.open_invitations()
+    waiting = doorstep.waiting()
     return make_response(rendering.page("setup/invite.html", invitations=waiting, new=shown, errors=problems), status)
 
 

@@ -1,0 +1,87 @@
+"""What touches several nouns at once: leaving, being removed, roles; and the log of what admins did.
+
+A member's posts stay or go, as they choose (for one who is removed, the admin is asked); their devices close at once.
+There is always an admin. Every deed of an admin is a row that every member can read.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from homecircle import db, devices, events, feed, members
+from homecircle.errors import NotAllowed
+
+LOG_PAGE = 200
+
+
+class Deed(NamedTuple):
+    """One line of the log: who did what, about whom or what (in words), when."""
+
+    actor_id: int
+    verb: str
+    about: str
+    done_at: int
+
+
+def leave(member_id: int, *, posts_stay: bool) -> None:
+    """Leave the family. The last admin cannot: `NotAllowed` until somebody else looks after HomeCircle."""
+    if _is_last_admin(member_id):
+        raise NotAllowed("You are the only one who looks after HomeCircle. Make somebody else an admin first.")
+    _go(member_id, posts_stay=posts_stay)
+
+
+def remove(public_id: str, by: int, *, posts_stay: bool) -> None:
+    """An admin removes a member; the last admin cannot be removed."""
+    found = members.get_public(public_id)
+    if _is_last_admin(found.id):
+        raise NotAllowed("There must always be somebody who looks after HomeCircle.")
+    with db.transaction():
+        _go(found.id, posts_stay=posts_stay)
+        note(by, "removed", found.name)
+
+
+def make_admin(public_id: str, by: int) -> None:
+    """Let a member look after HomeCircle too."""
+    found = members.get_public(public_id)
+    with db.transaction():
+        members.update(found, role="admin")
+        note(by, "made-admin", found.name)
+
+
+def unmake_admin(public_id: str, by: int) -> None:
+    """Let an admin be a member again; never the last one."""
+    found = members.get_public(public_id)
+    if _is_last_admin(found.id):
+        raise NotAllowed("There must always be somebody who looks after HomeCircle.")
+    with db.transaction():
+        members.update(found, role="member")
+        note(by, "unmade-admin", found.name)
+
+
+def note(actor_id: int, verb: str, about: str) -> None:
+    """Write down what an admin did, in the transaction that does it."""
+    db.rows("INSERT INTO deed (actor_id, verb, about, done_at) VALUES (?, ?, ?, ?)",
+            actor_id, verb, about, int(db.now().timestamp()))  # fmt: skip
+
+
+def log() -> list[Deed]:
+    """Return what admins did, newest first."""
+    return [Deed(*row) for row in db.rows(_LOG, LOG_PAGE)]
+
+
+def _go(member_id: int, *, posts_stay: bool) -> None:
+    with db.transaction():
+        if not posts_stay:
+            feed.take_down_all(member_id)
+        devices.revoke_all(member_id)
+        members.Member.update(left_at=db.now(), role="member").where(members.Member.id == member_id).execute()
+        db.after_commit(members.forget_roster)
+        events.record("member.left", members.roster()[member_id].id, member_id)
+
+
+def _is_last_admin(member_id: int) -> bool:
+    admins = [number for number, face in members.present().items() if face.role == "admin"]
+    return admins == [member_id]
+
+
+_LOG = "SELECT actor_id, verb, about, done_at FROM deed ORDER BY id DESC LIMIT ?"

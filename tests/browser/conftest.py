@@ -1,0 +1,237 @@
+"""A real server in a process of its own, and real browsers that stand at http://homecircle.local as a phone does.
+
+Every page of every browser is watched: a word on the console, a violation of the policy, a request to anybody else than
+the house, or an uncaught error fails the test. Chromium is the system's where there is one, else Playwright's own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--host-resolver-rules=MAP homecircle.local 127.0.0.1",
+]
+PHONE = {"width": 390, "height": 844}
+PATIENCE = 20.0  # seconds for a server to start or stop
+# What Chromium itself writes when a request was cut or refused, which some tests do on purpose.
+OWN_WORDS = ("Failed to load resource: ", "net::ERR_")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="DIR", help="leave pictures of every page in DIR")
+
+
+class Server:
+    """`homecircle serve` with a folder and a port of its own, which stay the same over a restart."""
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.port, self.away_port = data, _free_port(), _free_port()
+        self.origin = f"http://homecircle.local:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = data.parent / f"{data.name}.log"
+
+    def start(self) -> None:
+        ports = ["--port", str(self.port), "--away-port", str(self.away_port)]
+        command = [sys.executable, "-m", "homecircle", "serve", "--data", str(self.data), *ports]
+        environment = dict(os.environ) | {"HOMECIRCLE_ANNOUNCE": "0"}  # noqa: TID251  handed to the server
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        wait_for(self._answers, "the server to answer")
+        wait_for((self.data / "control.sock").exists, "the server's control socket")
+
+    def stop(self, *, kill: bool = False) -> None:
+        if self.process is None:
+            return
+        self.process.kill() if kill else self.process.terminate()
+        self.process.wait(PATIENCE)
+        self.process = None
+
+    def setup_code(self) -> str:
+        """A fresh set-up code, from the command that prints it."""
+        command = [sys.executable, "-m", "homecircle", "setup-code", "--data", str(self.data)]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
+        line = next(line for line in printed.splitlines() if line.startswith("Set-up code"))
+        return line.partition(":")[2].strip()
+
+    def setup_link(self) -> str:
+        command = [sys.executable, "-m", "homecircle", "setup-code", "--data", str(self.data)]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
+        line = next(line for line in printed.splitlines() if line.startswith("Open on a phone"))
+        return line.partition(":")[2].strip()
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+class People:
+    """Browsers of the family, each watched. `complaints` is what a test must not leave behind."""
+
+    def __init__(self, chromium: Browser, origin: str) -> None:
+        self.chromium, self.origin = chromium, origin
+        self.contexts: list[BrowserContext] = []
+        self.complaints: list[str] = []
+
+    def come(self, **options: object) -> Page:
+        """A new device, with an empty store, at the house's name."""
+        made = {"base_url": self.origin, "viewport": PHONE, "locale": "en-GB"} | options
+        context = self.chromium.new_context(**made)  # type: ignore[arg-type]
+        context.set_default_timeout(15_000)
+        self.contexts.append(context)
+        context.on("page", self._watch)
+        return context.new_page()
+
+    def leave(self) -> None:
+        for context in self.contexts:
+            context.close()
+
+    def _watch(self, page: Page) -> None:
+        page.on("console", lambda said: self._heard(said.type, said.text))
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        page.on("request", lambda asked: self._asked(asked.url))
+
+    def _heard(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"} and not text.startswith(OWN_WORDS) and "net::ERR_" not in text:
+            self.complaints.append(f"console {kind}: {text}")
+
+    def _asked(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https", "ws", "wss"} and f"{parts.scheme}://{parts.netloc}" != self.origin:
+            self.complaints.append(f"a request left the house: {url}")
+
+
+def wait_for(what: Callable[[], object], name: str, seconds: float = PATIENCE) -> None:
+    """Look again and again until `what` is true."""
+    end = time.monotonic() + seconds
+    pause = socket.socketpair()  # nothing is ever sent: a pause that is no sleep
+    pause[0].settimeout(0.05)
+    try:
+        while not what():
+            if time.monotonic() > end:
+                raise AssertionError(f"waited {seconds} s in vain for {name}")
+            try:
+                pause[0].recv(1)
+            except TimeoutError:
+                continue
+    finally:
+        for each in pause:
+            each.close()
+
+
+def claim(page: Page, server: Server, family: str = "The Lindqvists", name: str = "Ada") -> None:
+    """S1 with every step, on the real pages, up to the invitations."""
+    page.goto("/")
+    page.get_by_label("Set-up code").fill(server.setup_code())
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Let's start").click()
+    page.get_by_label("What do you call yourselves?").fill(family)
+    page.get_by_role("button", name="Next").click()
+    page.get_by_label("What does the family call you?").fill(name)
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Keep them here").click()
+    page.get_by_role("heading", name="Try it from a phone").wait_for()
+    page.get_by_role("button", name="Next").click()
+
+
+def invite(page: Page, name: str) -> tuple[str, str]:
+    """Make an invitation on the page that one is on; returns (link, letters)."""
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("button", name="Make an invitation").click()
+    link = page.locator(".link-box").inner_text().strip()
+    return link, page.locator(".spoken-code").inner_text().strip()
+
+
+def join_by_link(page: Page, link: str) -> None:
+    page.goto(link)
+    page.locator("#invited").get_by_role("button", name="Join").click()
+    page.get_by_role("button", name="That is me").click()
+    page.get_by_role("link", name="Done").click()
+
+
+def write(page: Page, words: str) -> None:
+    """Open the composer on Home and write, without sharing."""
+    page.locator("#composer > summary").click()
+    page.get_by_label("Your words").fill(words)
+
+
+def share(page: Page) -> None:
+    page.locator("#composer").get_by_role("button", name="Share").click()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        expect.set_options(timeout=15_000)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    path = str(SYSTEM_CHROMIUM) if SYSTEM_CHROMIUM.exists() else None
+    browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A fresh house that nobody has claimed."""
+    made = Server(tmp_path / "house")
+    made.start()
+    yield made
+    made.stop()
+    assert "Traceback" not in made.log.read_text(), made.log.read_text()[-4000:]
+
+
+@pytest.fixture
+def people(chromium: Browser, server: Server) -> Iterator[People]:
+    made = People(chromium, server.origin)
+    yield made
+    made.leave()
+    assert made.complaints == []
+
+
+@pytest.fixture
+def ada(people: People, server: Server) -> Page:
+    """The first admin's phone on Home of a claimed house."""
+    page = people.come()
+    claim(page, server)
+    page.get_by_role("button", name="Done for now").click()
+    page.locator("#posts").wait_for()
+    return page
+
+
+@pytest.fixture
+def ben(people: People, ada: Page) -> Page:
+    """A second phone, joined by a link, on Home."""
+    ada.goto("/members")
+    link, _ = invite(ada, "Ben")
+    page = people.come()
+    join_by_link(page, link)
+    page.locator("#posts").wait_for()
+    ada.goto("/")
+    return page
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,216 @@
+"""The running house over a real socket: start, lock, two doors, streams, smuggling, strangers' bodies, stop."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Running:
+    """A real `homecircle serve` on loopback ports of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.port, self.away_port = data, free_port(), free_port()
+        self.start()
+
+    def start(self) -> None:
+        environment = os.environ | {"HOMECIRCLE_ANNOUNCE": "false"}
+        command = [sys.executable, "-m", "homecircle", "serve", "--data", str(self.data), "--host", "127.0.0.1",
+                   "--port", str(self.port), "--away-port", str(self.away_port)]  # fmt: skip
+        self.log = (self.data.parent / "log").open("ab")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env=environment)
+        assert self.process.stdout is not None
+        assert b"serving" in self.process.stdout.readline(), (self.data.parent / "log").read_text()
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", "homecircle", *words, "--data", str(self.data)],
+                              capture_output=True, text=True, timeout=PATIENCE)  # fmt: skip
+
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None,
+            port: int = 0) -> http.client.HTTPResponse:  # fmt: skip
+        line = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE)
+        given = {"Host": f"homecircle.local:{self.port}"} | (headers or {})
+        line.request(method, path, body, given)
+        answer = line.getresponse()
+        answer.body = answer.read()
+        line.close()
+        return answer
+
+    def claim(self) -> str:
+        code = re.search(r"Set-up code:\s+(\w{4} \w{4})", self.wait_for_code())[1]
+        origin = {"Origin": f"http://homecircle.local:{self.port}", "Content-Type": "application/x-www-form-urlencoded"}
+        answer = self.ask("POST", "/setup", f"code={code.replace(' ', '+')}".encode(), origin)
+        assert answer.status == 303, answer.body
+        return answer.headers["Set-Cookie"].partition(";")[0]
+
+    def wait_for_code(self) -> str:
+        end = time.monotonic() + PATIENCE
+        while not (self.data / "control.sock").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        return self.command("setup-code").stdout
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(PATIENCE)
+        self.process.stdout.close()
+        self.log.close()
+        return code
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    made = Running(tmp_path / "data")
+    yield made
+    made.stop()
+
+
+def _raw(port: int, request: bytes) -> bytes:
+    """Send bytes as they are; return everything that comes back until half a second of silence."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as line, contextlib.suppress(ConnectionError):
+        line.sendall(request)
+        answer = line.recv(65536)
+        line.settimeout(0.5)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            while piece := line.recv(65536):
+                answer += piece
+        return answer
+    return b""
+
+
+def test_claim_post_and_stop_with_a_stream_open(running: Running) -> None:
+    cookie = running.claim()
+    assert running.command("setup-code").returncode == 1  # claimed: there is no second first admin
+    stream = http.client.HTTPConnection("127.0.0.1", running.port, timeout=PATIENCE)
+    stream.request("GET", "/live?since=", headers={"Host": f"homecircle.local:{running.port}", "Cookie": cookie})
+    hints = stream.getresponse()
+    assert hints.headers["Content-Type"].startswith("text/event-stream")
+    origin = {"Origin": f"http://homecircle.local:{running.port}", "Cookie": cookie,
+              "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
+    began = time.monotonic()
+    assert running.ask("POST", "/feed", b"text=Hello&once=1", origin).status == 303
+    lines = []
+    while not any(line.startswith(b"event: feed") for line in lines):
+        lines.append(hints.fp.readline())
+    assert time.monotonic() - began < 1.0
+    began = time.monotonic()
+    assert running.stop() == 0
+    assert time.monotonic() - began < 10
+    stream.close()
+    running.start()
+    assert b"Hello" in running.ask("GET", "/", headers={"Cookie": cookie}).body
+
+
+def test_a_second_start_ends_with_one_line(running: Running) -> None:
+    began = time.monotonic()
+    second = running.command("serve", "--port", str(free_port()), "--away-port", "0")
+    assert (second.returncode, second.stdout) == (1, "")
+    assert "already running" in second.stderr
+    assert len(second.stderr.strip().splitlines()) == 1
+    assert time.monotonic() - began < 5
+
+
+def test_an_unmounted_disk_ends_the_start(tmp_path: Path) -> None:
+    environment = os.environ | {"HOMECIRCLE_HOUSE": "abcdef"}
+    empty = tmp_path / "data"
+    empty.mkdir()
+    ended = subprocess.run([sys.executable, "-m", "homecircle", "serve", "--data", str(empty), "--port", str(free_port())],
+                           capture_output=True, text=True, env=environment, timeout=PATIENCE)  # fmt: skip
+    assert ended.returncode == 1
+    assert "not the folder of this house" in ended.stderr
+    assert list(empty.iterdir()) == []
+
+
+def test_the_doors(running: Running) -> None:
+    assert running.ask("GET", "/healthz").body == b'{"status": "ok"}'
+    assert running.ask("GET", "/healthz", headers={"Host": "evil.example"}).status == 421
+    for host in (f"homecircle.local:{running.port}", "127.0.0.1", "family.example.org"):
+        assert running.ask("GET", "/healthz", headers={"Host": host}, port=running.away_port).status == 421
+        assert running.ask("POST", "/setup", b"code=x", {"Host": host}, port=running.away_port).status == 421
+
+
+SMUGGLED = [
+    b"POST /hello HTTP/1.1\r\nHost: H\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+    b"POST /hello HTTP/1.1\r\nHost: H\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+    b"POST /hello HTTP/1.1\r\nHost: H\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+    b"POST /hello HTTP/1.1\r\nHost: H\r\nContent-Length: +5\r\n\r\nabcde",
+    b"GET /hello HTTP/1.1\r\nHost: H\r\nHost: evil.example\r\n\r\n",
+    b"GET /hello HTTP/1.1\r\nHost: H\r\nX-A: b\r\n folded\r\n\r\n",
+    b"GET /hello HTTP/1.1\r\nX-A: b\r\n\r\n",
+    b"GET /hello HTTP/1.1\r\nHost : H\r\n\r\n",
+    b"GET http://evil.example/hello HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    b"POST /hello HTTP/1.1\r\nHost: H\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    b"GET /hello\x00 HTTP/1.1\r\nHost: H\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("request_bytes", SMUGGLED, ids=lambda each: each[-40:].hex()[:12])
+def test_smuggled_requests_are_refused_and_closed(running: Running, request_bytes: bytes) -> None:
+    answer = _raw(running.port, request_bytes.replace(b"Host: H", f"Host: homecircle.local:{running.port}".encode()))
+    assert answer.count(b"HTTP/1.1 ") + answer.count(b"HTTP/1.0 ") == 1, answer
+    status = int(answer.split(b" ")[1])
+    assert status in {400, 421, 501, 403}, answer[:200]
+    assert b"Content-Security-Policy" in answer
+
+
+def test_a_head_without_end_is_refused(running: Running) -> None:
+    answer = _raw(running.port, b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 20_000 + b"\r\n\r\n")
+    assert b" 431 " in answer.split(b"\r\n")[0]
+
+
+def test_a_strangers_large_body_is_not_taken(running: Running) -> None:
+    head = (f"POST /hello HTTP/1.1\r\nHost: homecircle.local:{running.port}\r\nOrigin: http://homecircle.local:{running.port}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n").encode()  # fmt: skip
+    for length in (65_537, 1 << 20, 63 << 20):
+        answer = _raw(running.port, head + f"Content-Length: {length}\r\n\r\n".encode() + b"x" * 1000)
+        assert b" 413 " in answer.split(b"\r\n")[0]
+    chunked = (
+        head
+        + b"Transfer-Encoding: chunked\r\n\r\n"
+        + b"10000\r\n"
+        + b"x" * 65536
+        + b"\r\n10\r\n"
+        + b"x" * 16
+        + b"\r\n0\r\n\r\n"
+    )
+    assert b" 413 " in _raw(running.port, chunked).split(b"\r\n")[0]
+    assert list((running.data / "tmp").iterdir()) == []
+
+
+def test_the_log_carries_no_code_token_text_or_query(running: Running) -> None:
+    cookie = running.claim()
+    origin = {"Origin": f"http://homecircle.local:{running.port}", "Cookie": cookie,
+              "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
+    running.ask("POST", "/feed", b"text=Words+of+ours&once=1", origin)
+    running.ask("GET", "/?before=secretquery", headers={"Cookie": cookie})
+    running.stop()
+    log = (running.data.parent / "log").read_text()
+    for secret in (cookie.partition("=")[2], "Words of ours", "Words+of", "secretquery"):
+        assert secret not in log
+
+
+def test_status_speaks_to_the_running_house(running: Running) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while (found := running.command("status", "--json")).returncode and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert json.loads(found.stdout)["status"] == "ok"

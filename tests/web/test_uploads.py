@@ -1,0 +1,111 @@
+"""tus 1.0.0 through the client and, over a real socket, through tuspy: its rules hold, its bytes arrive whole."""
+
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+
+import pytest
+
+from homecircle import db, devices, vault
+from tests.conftest import SAMPLES, Browser, Family, Home
+
+TUS = {"Tus-Resumable": "1.0.0"}
+PIECE = TUS | {"Content-Type": "application/offset+octet-stream"}
+
+
+def _begin(browser: Browser, size: int, name: str = "cake.jpg") -> str:
+    metadata = f"filename {base64.b64encode(name.encode()).decode()}"
+    answer = browser.open("/uploads", "POST", headers=TUS | {"Upload-Length": str(size), "Upload-Metadata": metadata})
+    assert answer.status_code == 201
+    return answer.headers["Location"].partition("homecircle.local")[2]
+
+
+def _piece(browser: Browser, url: str, offset: int, data: bytes) -> object:
+    return browser.open(url, "PATCH", headers=PIECE | {"Upload-Offset": str(offset)}, data=data)
+
+
+def test_pieces_become_an_item_byte_for_byte(home: Home, family: Family) -> None:
+    data, ada = (SAMPLES / "cake.jpg").read_bytes(), home.browser(family.ada)
+    url, half = _begin(ada, len(data)), len(data) // 2
+    assert _piece(ada, url, 0, data[:half]).headers["Upload-Offset"] == str(half)
+    assert ada.open(url, "HEAD", headers=TUS).headers["Upload-Offset"] == str(half)
+    last = _piece(ada, url, half, data[half:])
+    assert last.status_code == 204
+    item = vault.Item.get(vault.Item.public_id == last.headers["Upload-Item"])
+    original = vault.Original.get_by_id(item.original_id)
+    assert sha256((home.house.folder.root / original.path).read_bytes()).hexdigest() == sha256(data).hexdigest()
+    assert ada.open(url, "HEAD", headers=TUS).headers["Upload-Item"] == item.public_id
+
+
+def test_the_rules_of_tus(home: Home, family: Family) -> None:
+    ada = home.browser(family.ada)
+    url = _begin(ada, 100)
+    assert ada.open("/uploads", "POST", headers={"Upload-Length": "5"}).status_code == 412
+    assert ada.open(url, "HEAD", headers={"Tus-Resumable": "0.2.2"}).headers["Tus-Version"] == "1.0.0"
+    assert _piece(ada, url, 7, b"x").status_code == 409
+    assert ada.open(url, "PATCH", headers=TUS | {"Upload-Offset": "0"}, data=b"x").status_code == 415
+    assert _piece(ada, url, 0, b"x" * 101).status_code == 413
+    assert ada.open(url, "HEAD", headers=TUS).headers["Upload-Offset"] == "0"  # nothing of it was kept
+    for length in ("-1", "abc", "", "1e3", "9" * 30):
+        assert ada.open("/uploads", "POST", headers=TUS | {"Upload-Length": length}).status_code == 422
+    assert ada.open("/uploads", "POST", headers=TUS | {"Upload-Length": str(5 << 30)}).status_code == 413
+    assert ada.open("/uploads", "OPTIONS").headers["Tus-Extension"].startswith("creation")
+    assert ada.open(url, "DELETE", headers=TUS).status_code == 204
+    assert ada.open(url, "HEAD", headers=TUS).status_code == 404
+
+
+def test_an_upload_is_its_members_alone(home: Home, family: Family) -> None:
+    url = _begin(home.browser(family.ada), 10)
+    for method in ("HEAD", "PATCH", "DELETE"):
+        answer = home.browser(family.ben).open(url, method, headers=PIECE | {"Upload-Offset": "0"})
+        assert answer.status_code == 404
+        assert home.browser().open(url, method, headers=PIECE).status_code == 401
+
+
+def test_no_picture_gets_a_sentence_and_the_bytes_go(home: Home, family: Family) -> None:
+    ada, data = home.browser(family.ada), b"just words, no picture at all"
+    answer = _piece(ada, _begin(ada, len(data), "notes.jpg"), 0, data)
+    assert answer.status_code == 422
+    assert "notes.jpg" in answer.json["title"]
+    assert list(home.house.folder.uploads.iterdir()) == []
+
+
+def test_the_same_bytes_twice_are_one_file_and_two_items(home: Home, family: Family) -> None:
+    data, items = (SAMPLES / "cake.jpg").read_bytes(), []
+    for person in (family.ada, family.ben):
+        browser = home.browser(person)
+        items.append(_piece(browser, _begin(browser, len(data)), 0, data).headers["Upload-Item"])
+    assert len(set(items)) == 2
+    assert db.row("SELECT count(*) FROM original")[0] == 1
+    assert len([path for path in home.house.folder.vault.rglob("*") if path.is_file()]) == 1
+
+
+def test_bytes_that_were_never_acknowledged_are_cut(home: Home, family: Family) -> None:
+    data, ada = (SAMPLES / "cake.jpg").read_bytes(), home.browser(family.ada)
+    url = _begin(ada, len(data))
+    _piece(ada, url, 0, data[:1000])
+    with (home.house.folder.uploads / url.rpartition("/")[2]).open("ab") as torn:
+        torn.write(b"half a piece that a power cut left behind")
+    assert ada.open(url, "HEAD", headers=TUS).headers["Upload-Offset"] == "1000"
+    assert "Upload-Item" in _piece(ada, url, 1000, data[1000:]).headers
+
+
+def test_a_crash_after_the_last_piece_is_finished_later(
+    home: Home, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, ada = (SAMPLES / "cake.jpg").read_bytes(), home.browser(family.ada)
+    for step in ("examine", "settle_in", "add"):
+        url = _begin(ada, len(data))
+        with monkeypatch.context() as broken:
+            broken.setattr(vault, step, lambda *_: (_ for _ in ()).throw(RuntimeError("power cut")))
+            assert _piece(ada, url, 0, data).status_code == 500
+        assert ada.open(url, "HEAD", headers=TUS).headers.get("Upload-Item"), step
+
+
+def test_a_revoked_device_cannot_send_another_piece(home: Home, family: Family) -> None:
+    ben = home.browser(family.ben)
+    url = _begin(ben, 10)
+    ada = devices.recognise(family.ada.token, "home")
+    devices.revoke(devices.of_member(family.ben.id)[0].public_id, ada)
+    assert _piece(ben, url, 0, b"12345").status_code == 401
