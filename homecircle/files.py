@@ -26,9 +26,7 @@ from homecircle.errors import NoSpace, Refused
 MIB = 1 << 20
 UPLOADS_KEEP_FREE = 1 << 30  # uploads stop below this or 5 %, so that words still find room (BARS.md, section 2)
 POSTS_KEEP_FREE = 200 * MIB
-BALLAST = (
-    64 * MIB
-)  # room that the house keeps for itself: on a full disk SQLite can neither delete nor open (BARS.md S3)
+BALLAST = 64 * MIB  # kept for the house itself: on a full disk SQLite can neither delete nor open (BARS.md S3)
 LOAN = 8 * MIB  # given back a piece at a time, so that a hungry neighbour cannot eat all of it at once
 LEAST = 4 * MIB  # free bytes below which a transaction needs a piece of the ballast
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs"}

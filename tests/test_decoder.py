@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from homecircle.vault import cleaning, images
 from homecircle.vault import decoder as module
-from homecircle.vault import images
 from homecircle.vault.decoder import Closed, Decoder
 from homecircle.vault.images import Undrawable
 from tests.samples import make
@@ -83,11 +83,11 @@ def test_draw_gives_what_images_draws(decoder: Decoder) -> None:
     assert len(children()) == 1, "all by the same child"
 
 
-def test_clean_gives_what_images_cleans(decoder: Decoder) -> None:
+def test_clean_gives_what_cleaning_cuts(decoder: Decoder) -> None:
     for name in ("lake-12mp.jpg", "phone.heic", "phone.avif", "turning.gif", "still.webp", "alpha.png"):
         out = io.BytesIO()
         length = decoder.clean(SAMPLES / name, out)
-        assert out.getvalue() == images.cleaned((SAMPLES / name).read_bytes()), name
+        assert out.getvalue() == cleaning.cleaned((SAMPLES / name).read_bytes()), name
         assert length == len(out.getvalue())
     with pytest.raises(Undrawable, match="cannot_clean"):
         decoder.clean(SAMPLES / "drawing.svg", io.BytesIO())

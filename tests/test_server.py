@@ -35,19 +35,36 @@ class Running:
 
     def start(self) -> None:
         environment = os.environ | {"HOMECIRCLE_ANNOUNCE": "false"}
-        command = [sys.executable, "-m", "homecircle", "serve", "--data", str(self.data), "--host", "127.0.0.1",
-                   "--port", str(self.port), "--away-port", str(self.away_port)]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "homecircle",
+            "serve",
+            "--data",
+            str(self.data),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--away-port",
+            str(self.away_port),
+        ]
         self.log = (self.data.parent / "log").open("ab")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env=environment)
         assert self.process.stdout is not None
         assert b"serving" in self.process.stdout.readline(), (self.data.parent / "log").read_text()
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "homecircle", *words, "--data", str(self.data)],
-                              capture_output=True, text=True, timeout=PATIENCE)  # fmt: skip
+        return subprocess.run(
+            [sys.executable, "-m", "homecircle", *words, "--data", str(self.data)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
 
-    def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None,
-            port: int = 0) -> http.client.HTTPResponse:  # fmt: skip
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None, port: int = 0
+    ) -> http.client.HTTPResponse:
         line = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE)
         given = {"Host": f"homecircle.local:{self.port}"} | (headers or {})
         line.request(method, path, body, given)
@@ -105,8 +122,11 @@ def test_claim_post_and_stop_with_a_stream_open(running: Running) -> None:
     stream.request("GET", "/live?since=", headers={"Host": f"homecircle.local:{running.port}", "Cookie": cookie})
     hints = stream.getresponse()
     assert hints.headers["Content-Type"].startswith("text/event-stream")
-    origin = {"Origin": f"http://homecircle.local:{running.port}", "Cookie": cookie,
-              "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
+    origin = {
+        "Origin": f"http://homecircle.local:{running.port}",
+        "Cookie": cookie,
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
     began = time.monotonic()
     assert running.ask("POST", "/feed", b"text=Hello&once=1", origin).status == 303
     lines = []
@@ -134,8 +154,13 @@ def test_an_unmounted_disk_ends_the_start(tmp_path: Path) -> None:
     environment = os.environ | {"HOMECIRCLE_HOUSE": "abcdef"}
     empty = tmp_path / "data"
     empty.mkdir()
-    ended = subprocess.run([sys.executable, "-m", "homecircle", "serve", "--data", str(empty), "--port", str(free_port())],
-                           capture_output=True, text=True, env=environment, timeout=PATIENCE)  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-m", "homecircle", "serve", "--data", str(empty), "--port", str(free_port())],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=PATIENCE,
+    )
     assert ended.returncode == 1
     assert "not the folder of this house" in ended.stderr
     assert list(empty.iterdir()) == []
@@ -150,7 +175,8 @@ def test_the_doors(running: Running) -> None:
 
 
 SMUGGLED = [
-    b"POST /hello HTTP/1.1\r\nHost: H\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+    b"POST /hello HTTP/1.1\r\nHost: H\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
     b"POST /hello HTTP/1.1\r\nHost: H\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
     b"POST /hello HTTP/1.1\r\nHost: H\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
     b"POST /hello HTTP/1.1\r\nHost: H\r\nContent-Length: +5\r\n\r\nabcde",
@@ -179,8 +205,10 @@ def test_a_head_without_end_is_refused(running: Running) -> None:
 
 
 def test_a_strangers_large_body_is_not_taken(running: Running) -> None:
-    head = (f"POST /hello HTTP/1.1\r\nHost: homecircle.local:{running.port}\r\nOrigin: http://homecircle.local:{running.port}\r\n"
-            "Content-Type: application/x-www-form-urlencoded\r\n").encode()  # fmt: skip
+    head = (
+        f"POST /hello HTTP/1.1\r\nHost: homecircle.local:{running.port}\r\nOrigin: http://homecircle.local:{running.port}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+    ).encode()
     for length in (65_537, 1 << 20, 63 << 20):
         answer = _raw(running.port, head + f"Content-Length: {length}\r\n\r\n".encode() + b"x" * 1000)
         assert b" 413 " in answer.split(b"\r\n")[0]
@@ -199,8 +227,11 @@ def test_a_strangers_large_body_is_not_taken(running: Running) -> None:
 
 def test_the_log_carries_no_code_token_text_or_query(running: Running) -> None:
     cookie = running.claim()
-    origin = {"Origin": f"http://homecircle.local:{running.port}", "Cookie": cookie,
-              "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
+    origin = {
+        "Origin": f"http://homecircle.local:{running.port}",
+        "Cookie": cookie,
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
     running.ask("POST", "/feed", b"text=Words+of+ours&once=1", origin)
     running.ask("GET", "/?before=secretquery", headers={"Cookie": cookie})
     running.stop()

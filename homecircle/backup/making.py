@@ -148,13 +148,10 @@ class _Building:
         copy = self.path / DATABASE
         self.path.mkdir(mode=0o700)
         self._refuse_too_small(self.folder.database.stat().st_size)
-        files.create(copy).close()
-        db.copy_to(copy)
-        with copy.open("rb") as handle:
-            files.settle(handle)
+        digest = _copy_database(self.folder.database, copy)
         with db.reading(copy) as line:
             found, upto, rows = originals(line), highest(line), count_rows(line)
-        entries: dict[str, list[Any]] = {DATABASE: [copy.stat().st_size, files.sha256(copy)]}
+        entries: dict[str, list[Any]] = {DATABASE: [copy.stat().st_size, digest]}
         self._bring_originals(found)
         entries |= {path: [size, digest] for path, digest, size in found if (self.path / path).exists()}
         if (settings := self.folder.root / SETTINGS).exists():
@@ -213,6 +210,18 @@ class _Building:
         if Folder(self.path).free() - new < (files.POSTS_KEEP_FREE if at_home else files.LEAST):
             raise NoSpace("There is no room left for a backup in %(place)s: it needs %(size)s MB.",
                           place=self.path.parent, size=new // 1_000_000)  # fmt: skip
+
+
+def _copy_database(source: Path, target: Path) -> str:
+    """Copy the open database, consistent and settled; returns the copy's SHA-256."""
+    with db.still() as is_whole:
+        if is_whole:
+            return files.copy(source, target, lambda length: None)
+    files.create(target).close()
+    db.copy_to(target)
+    with target.open("rb") as handle:
+        files.settle(handle)
+    return files.sha256(target)
 
 
 def _prepare(place: Path) -> str:

@@ -2,7 +2,8 @@
 
 The parent sends the bytes of a file through a pipe and gets the drawings back through another; both sides speak frames
 of a fixed head, a little JSON and a body, so that the parent never unpickles or decodes what a hijacked child may say,
-and checks every number and name in it. The child
+and checks every number and name in it. A film is not sent: the child asks for the few ranges it wants to see, and
+their number, their bytes and the time are counted on this side too. The child
 
 * is a fresh interpreter, not a fork: it has none of the server's memory, sockets and environment;
 * does not even import the nouns of the house (`homecircle.vault` brings the database), see _PROGRAM;
@@ -33,8 +34,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
-from homecircle.vault import images
+from homecircle.vault import cleaning, images, videos
 from homecircle.vault.images import Drawing, Picture, Undrawable
+from homecircle.vault.videos import Film
 
 MIB = 1 << 20
 INPUT_LIMIT = 64 * MIB
@@ -48,7 +50,9 @@ START_PATIENCE = 30.0  # seconds; a Pi that has just booted takes its time
 MEMORY, PROCESSOR, FILE_SIZE = 768 * MIB, 15, 20 * MIB  # bytes, seconds a picture, bytes
 LOCKED = b"locked in"
 ASK = struct.Struct(">cQ")  # verb, length of the body
-ANSWER = struct.Struct(">IQ")  # length of the JSON, length of the body
+ANSWER = struct.Struct(">IQ")  # length of the JSON, length of the body; no JSON: a range of that length is wanted, and
+WANTED = struct.Struct(">Q")  # its offset follows
+BLANK = struct.Struct(">QQ")  # offset, length
 PIECE = 1 << 18
 
 
@@ -104,6 +108,14 @@ class Decoder:
             child.take(length, out.write, INPUT_LIMIT + PIECE)
             return length
 
+    def probe(self, path: Path) -> Film:
+        """What the film is, of any size: only a few ranges of it are read. Raises Undrawable with one of
+        images.REASONS, Closed, OSError."""
+        with self._asked(b"p", path) as (child, told, length):
+            body = BytesIO()
+            child.take(length, body.write, videos.BLANKS_LIMIT * BLANK.size)
+            return _film(told, body.getvalue(), path.stat().st_size)
+
     def close(self) -> None:
         """End the child at once, also in the middle of a picture; whoever waits for that one gets Closed."""
         self._closed = True
@@ -140,7 +152,7 @@ class Decoder:
     def _answer(self, verb: bytes, source: IO[bytes]) -> tuple[dict[str, Any], int]:
         """A picture before may have hurt the child, or it just ended of idleness: then a fresh one tries again."""
         size = os.fstat(source.fileno()).st_size
-        if size > INPUT_LIMIT:
+        if size > INPUT_LIMIT and verb != b"p":
             raise Undrawable("too_large")
         child = self._ready()
         if child.served:
@@ -208,14 +220,29 @@ class _Child:
         self.served += 1
         self._deadline = time.monotonic() + patience
         self._write(ASK.pack(verb, size))
-        left = size
-        while left:
-            piece = source.read(min(PIECE, left))
+        if verb != b"p":
+            self._send(source, 0, size)
+        words, length = ANSWER.unpack(self._read(ANSWER.size))
+        ranges = total = 0
+        while not words:
+            at, ranges, total = *WANTED.unpack(self._read(WANTED.size)), ranges + 1, total + length
+            is_right = verb == b"p" and 0 < length <= videos.RANGE_LIMIT and at + length <= size
+            if not is_right or ranges > videos.RANGES_LIMIT or total > videos.BYTES_LIMIT:
+                raise _Died
+            self._send(source, at, length)
+            words, length = ANSWER.unpack(self._read(ANSWER.size))
+        return self._told(words), length
+
+    def _send(self, source: IO[bytes], at: int, length: int) -> None:
+        source.seek(at)
+        while length:
+            piece = source.read(min(PIECE, length))
             if not piece:
                 raise _Died  # the file grew shorter under us: the child would wait for ever
             self._write(piece)
-            left -= len(piece)
-        words, length = ANSWER.unpack(self._read(ANSWER.size))
+            length -= len(piece)
+
+    def _told(self, words: int) -> dict[str, Any]:
         if words > TOLD_LIMIT:
             raise _Died
         try:
@@ -224,7 +251,7 @@ class _Child:
             raise _Died from None
         if not isinstance(told, dict):
             raise _Died
-        return told, length
+        return told
 
     def take(self, length: int, sink: Callable[[bytes], object], limit: int) -> None:
         """Pass the body on, piece by piece."""
@@ -306,6 +333,16 @@ _DRAWING_CHECKS: dict[str, Callable[[Any], bool]] = {
     "height": lambda told: _is_number(told, 1, max(images.EDGES)),
     "data": lambda told: _is_number(told, 1, DRAWN_LIMIT),
 }
+_FILM_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "media_type": lambda told: isinstance(told, str) and told in videos.TYPES,
+    "duration": lambda told: type(told) is float and 0.0 <= told <= 1e6,
+    "width": lambda told: _is_number(told, 1, 0xFFFF),
+    "height": lambda told: _is_number(told, 1, 0xFFFF),
+    "taken": _CHECKS["taken"],
+    "offset": _CHECKS["offset"],
+    "has_place": lambda told: isinstance(told, bool),
+    "blanks": lambda told: told is None or _is_number(told, 0, videos.BLANKS_LIMIT),
+}
 
 
 def _is_number(told: Any, low: int, high: int) -> bool:
@@ -345,6 +382,20 @@ def _drawing(told: Any, rest: IO[bytes]) -> Drawing:
     return Drawing(**told | {"data": data})
 
 
+def _film(told: dict[str, Any], body: bytes, size: int) -> Film:
+    """The child's words made a Film, every one of them checked; blanks lie in the file, in order and apart."""
+    _check(told, _FILM_CHECKS)
+    if len(body) != (told["blanks"] or 0) * BLANK.size:
+        raise _Died
+    blanks = tuple(BLANK.iter_unpack(body))
+    end = 0
+    for offset, length in blanks:
+        if offset < end or not 0 < length <= size - offset:
+            raise _Died
+        end = offset + length
+    return Film(**told | {"blanks": None if told["blanks"] is None else blanks})
+
+
 # --- The child ------------------------------------------------------------------------------------------------------
 
 
@@ -361,7 +412,7 @@ def child(idle: float) -> None:
             return
         verb, size = ASK.unpack(head)
         _renew_processor()
-        told, parts = _done(verb, _whole(size))
+        told, parts = _probed(size) if verb == b"p" else _done(verb, _whole(size))
         words = json.dumps(told).encode()
         sys.stdout.buffer.write(ANSWER.pack(len(words), sum(map(len, parts))) + words)
         for part in parts:
@@ -386,7 +437,7 @@ def _done(verb: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:
     """(what to say, what to send along)"""
     try:
         if verb == b"c":
-            return {"cleaned": True}, [images.cleaned(data)]
+            return {"cleaned": True}, [cleaning.cleaned(data)]
         picture = images.draw(data)
     except Undrawable as refused:
         return {"refused": refused.reason}, []
@@ -398,6 +449,28 @@ def _done(verb: bytes, data: bytes) -> tuple[dict[str, Any], list[bytes]]:
     for one in told["drawings"]:
         one["data"] = len(one["data"])
     return told, parts
+
+
+def _probed(size: int) -> tuple[dict[str, Any], list[bytes]]:
+    """(what to say, what to send along) of a film that stays where it is"""
+    try:
+        film = videos.probe(_fetched, size)
+    except Undrawable as refused:
+        return {"refused": refused.reason}, []
+    except MemoryError:
+        return {"refused": "too_large"}, []
+    blanks = None if film.blanks is None else len(film.blanks)
+    return asdict(film) | {"blanks": blanks}, [b"".join(BLANK.pack(*each) for each in film.blanks or ())]
+
+
+def _fetched(offset: int, length: int) -> bytes:
+    """Ask the parent for a range of the film."""
+    sys.stdout.buffer.write(ANSWER.pack(0, length) + WANTED.pack(offset))
+    sys.stdout.buffer.flush()
+    data = _whole(length)
+    if len(data) < length:
+        raise SystemExit  # the parent is gone
+    return data
 
 
 def _lock_in() -> None:

@@ -8,11 +8,13 @@ An unfinished upload ends after 24 hours without a piece.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import peewee
 
@@ -23,6 +25,7 @@ from homecircle.files import Folder, append, create
 SIZE_LIMIT = 4 << 30
 PIECE_LIMIT = 8 << 20
 LASTS = dt.timedelta(hours=24)
+CHECKSUMS = ("sha1", "sha256", "md5")
 AT_ONCE = 200  # unfinished uploads of one member
 
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -77,18 +80,35 @@ def get(public_id: str, member_id: int) -> Upload:
     return found
 
 
-def take(folder: Folder, upload: Upload, offset: int, pieces: Iterator[bytes]) -> vault.Item | None:
-    """Write one piece at `offset`; when it was the last one, return the item that the file has become.
+class Piece(NamedTuple):
+    """Bytes for `offset`; with `checksum` (algorithm of `CHECKSUMS`, digest) they count only when they match it."""
+
+    offset: int
+    data: Iterator[bytes]
+    checksum: tuple[str, bytes] | None = None
+
+
+class Mismatch(Invalid):
+    """The bytes that came are not those that were sent; none of them was kept (tus: 460)."""
+
+    status = 460
+
+
+def take(folder: Folder, upload: Upload, piece: Piece) -> vault.Item | None:
+    """Write one piece; when it was the last one, return the item that the file has become.
 
     Raises `Conflict` when the offset is not where the file stands (RFC: tus 1.0.0, PATCH), `TooLarge` for bytes past
     the end (none is kept), and what `vault.keep` raises for a complete file that is none of ours.
     """
     with _locks[upload.id]:
         fresh = get(upload.id, upload.member_id)
-        if offset != fresh.offset or fresh.item_id is not None:
+        if piece.offset != fresh.offset or fresh.item_id is not None:
             raise Conflict("This piece does not follow the last one.")
         path = _file(folder, fresh.id)
-        end = append(path, offset, _at_most(pieces, fresh.size - offset))
+        digest = hashlib.new(piece.checksum[0], usedforsecurity=False) if piece.checksum else None
+        end = append(path, fresh.offset, _at_most(piece.data, fresh.size - fresh.offset, digest))
+        if digest and piece.checksum and digest.digest() != piece.checksum[1]:
+            raise Mismatch("These bytes were damaged on the way. Please send them again.")
         with db.transaction():
             Upload.update(offset=end, until=db.now() + LASTS).where(Upload.id == fresh.id).execute()
         fresh.offset = upload.offset = end
@@ -148,11 +168,13 @@ def _finish(folder: Folder, upload: Upload) -> vault.Item:
     return item
 
 
-def _at_most(pieces: Iterator[bytes], room: int) -> Iterator[bytes]:
+def _at_most(pieces: Iterator[bytes], room: int, digest: hashlib._Hash | None) -> Iterator[bytes]:
     for piece in pieces:
         room -= len(piece)
         if room < 0:
             raise TooLarge("More bytes came than this file has.")
+        if digest:
+            digest.update(piece)
         yield piece
 
 

@@ -18,6 +18,8 @@ from werkzeug.exceptions import HTTPException
 from homecircle import config, db
 from homecircle.errors import HouseError
 from homecircle.web import (
+    admin,
+    asking,
     circle,
     devices,
     doors,
@@ -30,6 +32,7 @@ from homecircle.web import (
     rendering,
     settings,
     setup,
+    shared,
     threads,
     uploads,
     vault,
@@ -45,7 +48,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
 }
 SENTENCES = {
     400: "HomeCircle could not understand that. Please go back and try again.",
@@ -70,7 +72,23 @@ def create_app(house: House) -> Flask:
     app.before_request(_open)
     guard.install(app)
     rendering.install(app)
-    for page in (feed, threads, vault, uploads, members, presence, notices, devices, setup, settings, circle, live):
+    for page in (
+        feed,
+        threads,
+        vault,
+        uploads,
+        members,
+        presence,
+        notices,
+        devices,
+        setup,
+        settings,
+        circle,
+        live,
+        asking,
+        shared,
+        admin,
+    ):
         app.register_blueprint(page.pages)
     app.add_url_rule("/static/<version>/<path:path>", "static", guard.anyone(_static))
     app.add_url_rule("/healthz", "healthz", guard.anyone(_healthz))

@@ -1,41 +1,32 @@
-"""The pages of getting in and of one's own devices: hello, join, my devices."""
+"""The pages of getting in by an invitation, and of one's own devices: hello, join, my devices, the recovery sheet."""
 
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
 
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
-from flask_babel import gettext
 
 from homecircle import circle, devices, members
-from homecircle.devices import Caller, Invitation
-from homecircle.errors import HouseError
+from homecircle.devices import Answer, Caller, Invitation
+from homecircle.errors import Conflict, HouseError
 from homecircle.web import doorstep, guard, rendering
 from homecircle.web.house import house
 
 ICONS = (("192", 192, "any"), ("512", 512, "any"), ("maskable-512", 512, "maskable"))
+OWN_JAR = {"iPhone", "iPad", "Mac"}  # where a page on the home screen has cookies of its own
 pages = Blueprint("devices", __name__)
-
-
-class DeviceLine(NamedTuple):
-    """One of my devices on its page."""
-
-    id: str
-    name: str
-    kind: str
-    last_used: str
-    this: bool
 
 
 @pages.get("/hello")
 @guard.anyone
 def hello() -> Response:
     """What a device that is not paired sees: three ways in, no name of anybody."""
-    if g.me is not None:
-        return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
+    if g.me is not None or g.tablet is not None:
+        return redirect(url_for("feed.index" if g.me else "shared.index"), 303)  # type: ignore[return-value]
     house().note_stranger(doorstep.device_kind())
-    return make_response(rendering.page("devices/hello.html", errors={}, code=""))
+    signed_out = guard.was_signed_out()
+    answer = make_response(_hello(signed_out=signed_out))
+    return guard.let_out(answer) if signed_out else answer
 
 
 @pages.post("/hello")
@@ -43,9 +34,10 @@ def hello() -> Response:
 def hello_with_code() -> Response:
     """Come in with a typed code."""
     try:
-        return doorstep.pair(devices.look_code(request.form.get("code", ""), guard.caller()))
+        return doorstep.pair(devices.look_code(request.form.get("code", ""), _stranger()), "/hello")
     except HouseError as error:
-        return doorstep.told(error, "devices/hello.html", code=request.form.get("code", ""))
+        return doorstep.told(error, "devices/hello.html", code=request.form.get("code", ""), signed_out=False,
+                             may_ask=devices.may_ask(g.door))  # fmt: skip
 
 
 @pages.get("/join")
@@ -70,7 +62,7 @@ def join_look() -> Response:
     already = members.roster().get(g.me.id) if g.me else None
     faces = list(members.present().values())
     drawn = rendering.page("devices/_invited.html", inviter=inviter, circle_name=circle.get().name, secret=secret,
-                           faces=faces, name=found.name, already=already, error="")  # fmt: skip
+                           faces=faces, name=found.name, already=already, error="", kind=found.kind)  # fmt: skip
     return make_response(drawn)
 
 
@@ -79,7 +71,7 @@ def join_look() -> Response:
 def join_with_secret() -> Response:
     """Use an invitation up: its secret, or its typed code."""
     try:
-        return doorstep.pair(_invitation(guard.caller()))
+        return doorstep.pair(_invitation(_stranger()))
     except HouseError as error:
         return doorstep.told(error, "devices/join.html", code=request.form.get("code", ""))
 
@@ -109,24 +101,17 @@ def join_tip() -> str:
 
 
 @pages.get("/devices")
-def index() -> str:
-    """My devices."""
-    today, lines = devices.today(), []
-    for each in devices.of_member(g.me.id):
-        days = today - each.used_on
-        used = (
-            gettext("today") if days <= 0 else gettext("yesterday") if days == 1 else gettext("%(n)s days ago", n=days)
-        )
-        lines.append(DeviceLine(each.public_id, each.name, each.kind, used, each.id == g.me.device_id))
-    return rendering.page("devices/index.html", devices=lines)
+def index() -> Response:
+    """My devices, what somebody added for me, the shared ones, my sheet, and who of mine asks for the away door."""
+    return _index({})
 
 
 @pages.post("/devices")
+@guard.own
 def create() -> Response:
     """Add another device of mine: shown once, for five minutes."""
-    name = members.present()[g.me.id].name
-    made = devices.offer("device", name, g.me.id, once=request.form.get("once"))
-    return make_response(rendering.page("devices/invitation.html", shown=doorstep.shown(made)))
+    made = devices.offer_own(g.me, request.form.get("once"))
+    return make_response(rendering.page("devices/invitation.html", shown=doorstep.shown(made), is_shared=False))
 
 
 @pages.post("/devices/<public_id>/delete")
@@ -135,18 +120,129 @@ def delete(public_id: str) -> Response:
     gone = devices.revoke(public_id, g.me)
     if gone.id == g.me.device_id:
         return guard.let_out(redirect(url_for("devices.hello"), 303))  # type: ignore[arg-type]
-    return redirect(url_for("devices.index"), 303)  # type: ignore[return-value]
+    return redirect(url_for("devices.index" if gone.member_id == g.me.id else "admin.all_devices"), 303)  # type: ignore[return-value]
+
+
+@pages.post("/devices/<public_id>/yes")
+@guard.own
+def approve(public_id: str) -> Response:
+    """Say yes to a device that somebody added for me."""
+    devices.approve(public_id, g.me)
+    return _back()
+
+
+@pages.post("/devices/<public_id>/face")
+@guard.own
+def agree(public_id: str) -> Response:
+    """Put my face on a shared device, with a PIN or without."""
+    try:
+        devices.agree(public_id, g.me, request.form.get("pin", "").strip())
+    except HouseError as error:
+        return _index(doorstep.problems(error), error.status)
+    return _back()
+
+
+@pages.post("/devices/<public_id>/face/delete")
+@guard.own
+def disagree(public_id: str) -> Response:
+    """Take my face from a shared device."""
+    devices.disagree(public_id, g.me)
+    return _back()
+
+
+@pages.post("/devices/asks/<public_id>")
+@guard.own
+def grant(public_id: str) -> Response:
+    """Let a device of mine in at the away door: its words were picked here."""
+    try:
+        devices.grant(public_id, Answer(request.form.get("words", "")), g.me)
+    except HouseError as error:
+        return _index(doorstep.problems(error), error.status)
+    return _back()
+
+
+@pages.post("/devices/asks/<public_id>/delete")
+@guard.own
+def refuse(public_id: str) -> Response:
+    """Say no."""
+    devices.refuse(public_id, g.me)
+    return _back()
+
+
+@pages.post("/devices/here")
+@guard.own
+def here() -> str:
+    """This device at home too, or at its other home address: links that give it one more token, no place."""
+    made = devices.offer_here(g.me)
+    links = [
+        f"{address}/join/here#{made.secret}"
+        for address in house().addresses()
+        if not request.host_url.startswith(address)
+    ]
+    return rendering.page("devices/doors.html", links=links, is_away=False)
+
+
+@pages.post("/devices/away")
+@guard.own
+def away() -> Response:
+    """This device outside too: a link at which it asks for that, there."""
+    try:
+        made = devices.offer_away(g.me)
+    except HouseError as error:
+        return _index(doorstep.problems(error), error.status)
+    links = [f"{circle.get().away_address}/join/away#{made.secret}"]
+    return make_response(rendering.page("devices/doors.html", links=links, is_away=True))
+
+
+@pages.get("/devices/sheet")
+@guard.own
+def sheet() -> str:
+    """What the recovery sheet is, and whether there is one."""
+    return rendering.page("devices/sheet.html", made_at=devices.sheet_made(g.me.id), words=[], qr="", address="")
+
+
+@pages.post("/devices/sheet")
+@guard.own
+def new_sheet() -> str:
+    """Make my recovery sheet (the old one is void) and show it once, to be printed."""
+    made = devices.new_sheet(g.me)
+    shown = doorstep.shown(made)
+    return rendering.page("devices/sheet.html", made_at=made.invitation.made_at, words=made.code.split(),
+                          qr=shown.qr, address=f"{shown.address}/hello/sheet")  # fmt: skip
+
+
+@pages.post("/devices/sheet/delete")
+@guard.own
+def void_sheet() -> Response:
+    """My sheet opens nothing any more."""
+    devices.void_sheet(g.me.id)
+    return redirect(url_for("devices.sheet"), 303)  # type: ignore[return-value]
 
 
 @pages.get("/manifest.webmanifest")
+@guard.everywhere
 @guard.medium
 def manifest() -> Response:
-    """What a home screen needs to know of us."""
-    icons = [{"src": rendering.asset_url(f"icons/icon-{name}.png"), "sizes": f"{size}x{size}", "type": "image/png", "purpose": kind}
-             for name, size, kind in ICONS]  # fmt: skip
-    body = {"name": circle.get().name or "HomeCircle", "short_name": "HomeCircle", "start_url": "/", "scope": "/",
-            "display": "standalone", "theme_color": "#1f6f5c", "background_color": "#fbf8f3", "icons": icons}  # fmt: skip
+    """What a home screen needs to know of us. This device alone can fetch it, so it may hold a secret."""
+    icons = [{"src": rendering.asset_url(f"icons/icon-{name}.png"), "sizes": f"{size}x{size}", "type": "image/png",
+              "purpose": kind} for name, size, kind in ICONS]  # fmt: skip
+    body = {"id": "/", "name": circle.get().name or "HomeCircle", "short_name": "HomeCircle", "start_url": _start(),
+            "scope": "/", "display": "standalone", "theme_color": "#1f6f5c", "background_color": "#fbf8f3",
+            "icons": icons}  # fmt: skip
     return Response(json.dumps(body), mimetype="application/manifest+json")
+
+
+def _start() -> str:
+    if doorstep.device_kind() not in OWN_JAR or g.me.kind != "personal" or g.me.limited:
+        return "/"
+    return f"/join/here#{devices.icon_secret(g.me, guard.token())}"
+
+
+def _stranger() -> Caller:
+    """Where a stranger stands; a browser that is somebody's already keeps its place and costs no second one."""
+    if g.me is not None:
+        raise Conflict("This browser is paired already. Open the invitation on the device it is meant for.")
+    return guard.caller()
 
 
 def _invitation(caller: Caller) -> Invitation:
@@ -154,8 +250,27 @@ def _invitation(caller: Caller) -> Invitation:
     return devices.look(secret, caller) if secret else devices.look_code(request.form.get("code", ""), caller)
 
 
+def _hello(*, signed_out: bool) -> str:
+    return rendering.page("devices/hello.html", errors={}, code="", signed_out=signed_out,
+                          may_ask=devices.may_ask(g.door))  # fmt: skip
+
+
+def _index(problems: dict[str, str], status: int = 200) -> Response:
+    asks = [each for each in devices.waiting(g.me) if each.device_id is not None]
+    drawn = rendering.page(
+        "devices/index.html", devices=doorstep.lines(devices.of_member(g.me.id)), errors=problems, asks=asks,
+        added=doorstep.lines(devices.added_for(g.me.id)), chairs=devices.chairs(g.me.id), limited=g.me.limited,
+        away_address=circle.get().away_address, is_outside=devices.has_token(g.me.device_id, "away"),
+    )  # fmt: skip
+    return make_response(drawn, status)
+
+
 def _you(problems: dict[str, str], status: int = 200) -> Response:
     me = members.get(g.me.id)
     drawn = rendering.page("devices/join_you.html", name=request.form.get("name", me.name), errors=problems,
                            colour=me.colour, colours=doorstep.colours(me.id))  # fmt: skip
     return make_response(drawn, status)
+
+
+def _back() -> Response:
+    return redirect(url_for("devices.index"), 303)  # type: ignore[return-value]

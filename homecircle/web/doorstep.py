@@ -10,8 +10,8 @@ from flask_babel import gettext
 from markupsafe import Markup
 
 from homecircle import devices, members, vault
-from homecircle.devices import Invitation, Offer
-from homecircle.errors import HouseError
+from homecircle.devices import Device, Invitation, Offer
+from homecircle.errors import HouseError, HouseFull
 from homecircle.web import guard, rendering
 from homecircle.web.house import house
 
@@ -49,11 +49,39 @@ def waiting() -> list[InvitationLine]:
     return [InvitationLine(each.public_id, each.name, each.link_until, each.role == "admin") for each in found]
 
 
-def pair(invitation: Invitation) -> Response:
-    """Pair the browser that asks and lead it on: a new person to *Who are you*, an own device home."""
-    token, _ = devices.pair(invitation, g.door, device_kind())
-    next_page = {"member": "devices.join_you", "setup": "setup.welcome"}.get(invitation.kind, "feed.index")
-    return guard.let_in(redirect(url_for(next_page), 303), token)  # type: ignore[arg-type]
+class DeviceLine(NamedTuple):
+    """A device as its page draws it. `owner` is its member (None: shared); `added_by` somebody's name, or ''."""
+
+    id: str
+    name: str
+    kind: str
+    last_used: str
+    this: bool
+    owner: members.Face | None
+    added_by: str
+    added_at: dt.datetime
+    limited_until: dt.datetime | None
+    door: str
+
+
+def pair(invitation: Invitation, action: str = "/join") -> Response:
+    """Pair the browser that asks and lead it on: a new person to *Who are you*, an own device home.
+
+    When all twelve places are taken, an invitation that its member made asks which of their devices gives its place.
+    """
+    if invitation.kind == "here":
+        return enter(devices.use_here(invitation, g.door)[0], invitation.kind)
+    try:
+        token, _ = devices.pair(invitation, g.door, device_kind(), request.form.get("replaced", ""))
+    except HouseFull as error:
+        return _replacing(invitation, action, error)
+    return enter(token, invitation.kind)
+
+
+def enter(token: str, kind: str) -> Response:
+    """Give this browser its token and lead it on, by the kind of the invitation it came with."""
+    pages = {"member": "devices.join_you", "setup": "setup.welcome", "shared": "shared.index"}
+    return guard.let_in(redirect(url_for(pages.get(kind, "feed.index")), 303), token)  # type: ignore[arg-type]
 
 
 def told(error: HouseError, template: str, **values: object) -> Response:
@@ -72,11 +100,24 @@ def problems(error: HouseError) -> dict[str, str]:
 def shown(offer: Offer) -> Shown:
     """Make link, QR and code of an invitation for its maker's eyes."""
     here = house()
-    link = f"{here.canonical()}/join#{offer.secret}"
-    code = f"{offer.code[:4]} {offer.code[4:]}"
     made = offer.invitation
-    return Shown(made.public_id, made.name, link, code, rendering.qr(link), here.canonical(), made.link_until,
+    address = here.addresses()[0] if made.door == "home" else here.canonical()
+    link = f"{address}/join#{offer.secret}"
+    code = f"{offer.code[:4]} {offer.code[4:]}"
+    return Shown(made.public_id, made.name, link, code, rendering.qr(link), address, made.link_until,
                  made.code_until)  # fmt: skip
+
+
+def lines(found: list[Device], *, coarse: bool = False) -> list[DeviceLine]:
+    """Draw devices as lines. Others' are told no more finely than the month (`coarse`)."""
+    roster, outside = members.roster(), devices.outside()
+    return [
+        DeviceLine(each.public_id, each.name, each.kind, _month_used(each) if coarse else _day_used(each),
+                   each.id == g.me.device_id if g.me else False, roster.get(each.member_id or 0),
+                   roster[each.added_by].name if each.added_by in roster else "", each.paired_at,
+                   each.limited_until, "away" if each.id in outside else "home")
+        for each in found
+    ]  # fmt: skip
 
 
 def save_profile() -> None:
@@ -114,3 +155,27 @@ def device_kind() -> str:
     """Return what the asking device calls itself: 'iPhone', 'Android', ..., or 'Browser'."""
     agent = request.headers.get("User-Agent", "")
     return next((name for mark, name in KINDS.items() if mark in agent), "Browser")
+
+
+def _replacing(invitation: Invitation, action: str, error: HouseFull) -> Response:
+    """All twelve places are taken: which of the own devices shall give its place? Raises when there is none to ask."""
+    own = devices.of_member(invitation.member_id) if invitation.member_id else []
+    if not own or invitation.made_by != invitation.member_id:
+        raise error
+    kept = {name: request.form[name] for name in ("secret", "code", "words") if request.form.get(name)}
+    drawn = rendering.page("devices/replace.html", devices=lines(own), fields=kept, action=action, errors={})
+    return make_response(drawn, error.status)
+
+
+def _day_used(device: Device) -> str:
+    days = devices.today() - device.used_on
+    if days <= 0:
+        return str(gettext("today"))
+    return str(gettext("yesterday") if days == 1 else gettext("%(n)s days ago", n=days))
+
+
+def _month_used(device: Device) -> str:
+    used, today = dt.date.fromordinal(device.used_on), dt.date.fromordinal(devices.today())
+    if (used.year, used.month) >= (today.year, today.month):
+        return str(gettext("this month"))
+    return str(gettext("silent since %(month)s", month=rendering.month(used)))

@@ -1,9 +1,12 @@
 """Who may come in: token to device to member, same origin, closed by default.
 
 Every route is closed to strangers unless its view carries one visible line, ``@anyone``; ``@admin`` closes it to
-members as well. Unsafe methods must come from the same origin: ``Sec-Fetch-Site``, when present, is ``same-origin``
-(on http://homecircle.local Chromium sends none); ``Origin``, when present, equals this request's scheme and host
-exactly; neither is only right for a program with a bearer token (BARS.md, section 3).
+members as well, ``@own`` to shared devices and to those that somebody else has just added in a member's name. On a
+shared device the pages about oneself and the house (`PRIVATE`) are closed too, media are not kept, and ten minutes
+without a person's doing lead back to *Who is here?*. Unsafe methods must come from the same origin:
+``Sec-Fetch-Site``, when present, is ``same-origin`` (on http://homecircle.local Chromium sends none); ``Origin``, when
+present, equals this request's scheme and host exactly; neither is only right for a program with a bearer token
+(BARS.md, section 3).
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ from typing import Any, TypeVar
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 
 from homecircle import circle, db, devices
-from homecircle.errors import NotAllowed
+from homecircle.errors import NotAllowed, NotFound
 
 COOKIES = {"home": "hc_lan", "away": "__Host-hc"}
 COOKIE_LASTS = 400 * 86400  # seconds; the longest that browsers keep
 SAFE = {"GET", "HEAD", "OPTIONS"}
 BODY_OF_STRANGERS = 64 << 10
+PRIVATE = {"settings", "devices", "setup", "admin"}  # pages that a shared device does not open, unless marked
+EMPTIED = '"cache", "storage"'
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -33,6 +38,24 @@ def anyone(view: View) -> View:
 def admin(view: View) -> View:
     """Open a view to admins only."""
     view.open_to = "admins"  # type: ignore[attr-defined]
+    return view
+
+
+def own(view: View) -> View:
+    """Open a view to a member's own devices only: not on a shared one, nor on one that is still limited."""
+    view.open_to = "own"  # type: ignore[attr-defined]
+    return view
+
+
+def at_tablet(view: View) -> View:
+    """Open a view to whoever stands at a shared device, with or without a face."""
+    view.open_to = "tablet"  # type: ignore[attr-defined]
+    return view
+
+
+def everywhere(view: View) -> View:
+    """Leave a view of a private noun open on shared devices."""
+    view.is_everywhere = True  # type: ignore[attr-defined]
     return view
 
 
@@ -52,15 +75,18 @@ def admit() -> Response | tuple[str, int] | None:
     """Let the request through (None), or answer it here: before any view runs, for unknown addresses too."""
     view = current_app.view_functions.get(request.endpoint or "")
     open_to = getattr(view, "open_to", "members")
-    g.me = _visitor(open_to)
+    g.me, g.tablet = _visitor(open_to), None
+    if g.me is None or g.me.kind == "shared":
+        g.tablet = devices.find_tablet(request.cookies.get(COOKIES[g.door], ""), g.door)
     if request.method not in SAFE and not _same_origin():
         raise NotAllowed("This came from another page, so HomeCircle did not do it. Please try again from here.")
+    if open_to == "tablet" and g.tablet is not None:
+        return None
     if g.me is None and open_to != "anyone":
         return _turn_away(view)
     if g.me is not None:
-        devices.note_use(g.me)
-        if open_to == "admins" and not g.me.is_admin:
-            raise NotAllowed("This is for whoever looks after HomeCircle.")
+        devices.note_use(g.me, is_active=_is_a_persons_doing(view))
+        _refuse_what_is_private(view, open_to)
     return None
 
 
@@ -80,8 +106,19 @@ def let_in(answer: Response, token: str) -> Response:
 def let_out(answer: Response) -> Response:
     """Take the token back and empty what this browser has stored."""
     answer.delete_cookie(COOKIES[g.door], path="/", secure=g.door == "away", httponly=True, samesite="Lax")
-    answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+    answer.headers["Clear-Site-Data"] = EMPTIED
     return answer
+
+
+def was_signed_out() -> bool:
+    """Say whether this browser brings the cookie of a device that has been signed out."""
+    token = request.cookies.get(COOKIES[g.door], "")
+    return bool(token) and g.me is None and devices.was_signed_out(token, g.door)
+
+
+def token() -> str:
+    """Return the token that this browser brings."""
+    return request.cookies.get(COOKIES[g.door], "")
 
 
 def knows_token(headers: dict[str, str], door: str) -> bool:
@@ -105,6 +142,7 @@ def knows_token(headers: dict[str, str], door: str) -> bool:
 def install(app: Flask) -> None:
     """Put the guard before every request."""
     app.before_request(admit)
+    app.after_request(_keep_nothing)
 
 
 def _visitor(open_to: str) -> devices.Pass | None:
@@ -133,10 +171,45 @@ def _same_origin() -> bool:
     return site is not None
 
 
+def _refuse_what_is_private(view: object, open_to: str) -> None:
+    if open_to == "admins" and not g.me.is_admin:
+        raise NotAllowed("This is for whoever looks after HomeCircle.")
+    is_private = request.blueprint in PRIVATE and not hasattr(view, "is_everywhere") and open_to != "anyone"
+    if open_to == "tablet":
+        raise NotFound
+    if g.me.kind == "shared" and (is_private or open_to == "own"):
+        raise NotAllowed("This is done on a device of your own.")
+    if open_to == "own" and g.me.limited:
+        raise NotAllowed(
+            "Somebody else has added this device for you. On another device of yours, say that it is yours."
+        )
+
+
+def _is_a_persons_doing(view: object) -> bool:
+    """Whether somebody stands there: a page opened, a form sent, more asked for; not what a page fetches by itself."""
+    if request.method not in SAFE:
+        return True
+    if request.blueprint == "live" or hasattr(view, "is_medium"):
+        return False
+    return not request.headers.get("HX-Request") or "before" in request.args
+
+
+def _keep_nothing(answer: Response) -> Response:
+    """On a shared device: nothing but the style sheets stays in the browser, and an idle page asks who is here."""
+    if g.get("tablet") is None:
+        return answer
+    if request.endpoint != "static":
+        answer.headers["Cache-Control"] = "private, no-store"
+    if g.me is not None and answer.mimetype == "text/html" and not request.headers.get("HX-Request"):
+        answer.headers["Refresh"] = str(int(devices.IDLE.total_seconds()) + 5)
+    return answer
+
+
 def _turn_away(view: object) -> Response | tuple[str, int]:
     """Pages lead to the door (303 to /hello); everything else is 401. A house nobody has claimed leads to set-up."""
     is_page = request.method in SAFE and not hasattr(view, "is_medium") and not request.headers.get("HX-Request")
     if is_page and request.accept_mimetypes.accept_html:
         unclaimed = g.door == "home" and not circle.get().is_claimed
-        return redirect(url_for("setup.code" if unclaimed else "devices.hello"), 303)  # type: ignore[return-value]
+        door = "setup.code" if unclaimed else "shared.index" if g.tablet else "devices.hello"
+        return redirect(url_for(door), 303)  # type: ignore[return-value]
     return "", 401

@@ -31,10 +31,7 @@ class TalkLine(NamedTuple):
 @pages.get("/threads")
 def index() -> str:
     """The talks one takes part in, latest first."""
-    roster = members.roster()
-    lines = [TalkLine(talk.post, talk.post_text[:WORDS], roster[talk.post_author_id], roster[talk.author_id],
-                      talk.text[:WORDS], db.moment(talk.said_at), talk.is_new) for talk in threads.talks(g.me.id)]  # fmt: skip
-    return rendering.page("threads/index.html", talks=lines)
+    return rendering.page("threads/index.html", talks=[_talk(talk) for talk in threads.talks(g.me.id)])
 
 
 @pages.get("/feed/<public_id>/thread")
@@ -84,6 +81,12 @@ def delete(public_id: str, message_id: str) -> Response:
     post = feed.get(public_id, g.me.id)
     threads.take_back(threads.get(message_id, post), post, g.me.id, is_admin=g.me.is_admin)
     return _after(post, "")
+
+
+def _talk(talk: threads.Talk) -> TalkLine:
+    roster, at = members.roster(), db.moment(talk.said_at)
+    author, last = roster[talk.post_author_id], roster[talk.author_id]
+    return TalkLine(talk.post, talk.post_text[:WORDS], author, last, talk.text[:WORDS], at, talk.is_new)
 
 
 def _after(post: feed.Post, message_id: str) -> Response:

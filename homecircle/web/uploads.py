@@ -9,13 +9,13 @@ from email.utils import format_datetime
 
 from flask import Blueprint, Response, g, request, url_for
 
-from homecircle.errors import Invalid, TooLarge
+from homecircle.errors import HouseError, Invalid, TooLarge
 from homecircle.vault import uploads
 from homecircle.web import guard
 from homecircle.web.house import house
 
 VERSION = "1.0.0"
-EXTENSIONS = "creation,termination,expiration"
+EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
 PIECE_TYPE = "application/offset+octet-stream"
 METADATA_LIMIT = 4096
 pages = Blueprint("uploads", __name__, url_prefix="/uploads")
@@ -28,7 +28,12 @@ def options() -> Response:
     """Say what this server can do."""
     answer = _answer(204)
     answer.headers.update(
-        {"Tus-Version": VERSION, "Tus-Extension": EXTENSIONS, "Tus-Max-Size": str(uploads.SIZE_LIMIT)}
+        {
+            "Tus-Version": VERSION,
+            "Tus-Extension": EXTENSIONS,
+            "Tus-Max-Size": str(uploads.SIZE_LIMIT),
+            "Tus-Checksum-Algorithm": ",".join(uploads.CHECKSUMS),
+        }
     )
     return answer
 
@@ -37,12 +42,14 @@ def options() -> Response:
 @guard.programs
 @guard.medium
 def create() -> Response:
-    """Begin a file: Upload-Length bytes, named by Upload-Metadata."""
+    """Begin a file: Upload-Length bytes, named by Upload-Metadata; a body is its first piece."""
     if refusal := _other_version():
         return refusal
     size, metadata = _number("Upload-Length"), _metadata(request.headers.get("Upload-Metadata", ""))
     made = uploads.begin(house().folder, (g.me.id, g.me.device_id), size, metadata)
-    answer = _answer(201, made)
+    if request.mimetype == PIECE_TYPE:
+        _take(made, 0)
+    answer = _answer(201, uploads.get(made.id, g.me.id))
     answer.headers["Location"] = url_for("uploads.show", upload_id=made.id, _external=True)
     return answer
 
@@ -71,11 +78,7 @@ def update(upload_id: str) -> Response:
         return refusal
     if request.mimetype != PIECE_TYPE:
         return _answer(415)
-    if (request.content_length or 0) > uploads.PIECE_LIMIT:
-        raise TooLarge("A piece has at most 8 MiB.")
-    found = uploads.get(upload_id, g.me.id)
-    if uploads.take(house().folder, found, _number("Upload-Offset"), _pieces()) is not None:
-        house().wake_drawer()
+    _take(uploads.get(upload_id, g.me.id), _number("Upload-Offset"))
     return _answer(204, uploads.get(upload_id, g.me.id))
 
 
@@ -88,6 +91,27 @@ def delete(upload_id: str) -> Response:
         return refusal
     uploads.drop(house().folder, uploads.get(upload_id, g.me.id))
     return _answer(204)
+
+
+def _take(upload: uploads.Upload, offset: int) -> None:
+    if (request.content_length or 0) > uploads.PIECE_LIMIT:
+        raise TooLarge("A piece has at most 8 MiB.")
+    if uploads.take(house().folder, upload, uploads.Piece(offset, _pieces(), _checksum())) is not None:
+        house().wake_drawer()
+
+
+def _checksum() -> tuple[str, bytes] | None:
+    """Read `Upload-Checksum: sha1 base64`; `HouseError` (400) for what is not that, as the protocol says."""
+    header = request.headers.get("Upload-Checksum", "")
+    if not header:
+        return None
+    name, _, digest = header.partition(" ")
+    try:
+        if name in uploads.CHECKSUMS and digest:
+            return name, base64.b64decode(digest, validate=True)
+    except binascii.Error:
+        pass
+    raise HouseError("The header %(name)s cannot be read.", name="Upload-Checksum")
 
 
 def _answer(status: int, upload: uploads.Upload | None = None) -> Response:

@@ -1,6 +1,9 @@
 // The door to the composer: what of it must be there at once. The rest (./writing.js, ./uploads.js) is loaded when
-// somebody begins to write or chooses a photo, so that reading costs nothing of it.
+// somebody begins to write or chooses a photo, or when the page has come to rest: so that it is there when home is not.
+import { toast } from "./toast.js";
+
 export const DRAFT = "draft"; // in localStorage: the words of this device that are not shared yet
+const REST = 2000;
 
 const write = async (element) => (await import("./writing.js")).default(element);
 
@@ -11,11 +14,33 @@ export default function composer(element) {
   files.hidden = true;
   files.querySelector("input").disabled = true;
   for (const label of form.querySelectorAll("[data-pick]")) label.hidden = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const composing = await write(element).catch(() => sendPlainly(form));
+    composing?.share();
+  });
+  setTimeout(() => import("./writing.js").catch(() => {}), REST);
+  const { text } = form.elements;
+  text.addEventListener("input", () => {
+    if (text.value) localStorage.setItem(DRAFT, text.value);
+    else localStorage.removeItem(DRAFT);
+  });
   const closed = element.matches("details:not([open])");
   if (!closed) return void write(element);
-  element.addEventListener("toggle", () => write(element), { once: true });
+  element.addEventListener("toggle", () => write(element).catch(() => {}), { once: true });
   const line = element.querySelector("summary > span:not([class])");
   if (localStorage.getItem(DRAFT) && element.dataset.draft) line.textContent = element.dataset.draft;
+}
+
+// The rest could not be loaded. When home is there (a newer one, with other files), the form goes its plain way; else all
+// stays as it is.
+async function sendPlainly(form) {
+  try {
+    await fetch("/healthz");
+    form.submit();
+  } catch {
+    toast(document.getElementById("tray").dataset.failed);
+  }
 }
 
 // Files from wherever: into the page's composer, or into one that is fetched for a page without.

@@ -21,12 +21,8 @@ class Composer {
     this.status.className = "small quiet";
     this.status.setAttribute("role", "status");
     this.form.querySelector(".composer-tools").before(this.status);
-    this.text.addEventListener("input", () => this.wrote());
+    this.text.addEventListener("input", () => this.draw());
     this.form.addEventListener("change", () => this.drawAudience());
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.share();
-    });
     this.element.addEventListener("toggle", () => this.element.open && this.text.focus());
     this.recall();
     if (this.element.open) this.text.focus(); // opened before this module was here
@@ -99,12 +95,6 @@ class Composer {
       line.append(field);
     }
     if (this.waiting && this.photos.every((each) => each.upload.settled)) this.waiting();
-  }
-
-  wrote() {
-    this.draw();
-    if (this.text.value) localStorage.setItem(DRAFT, this.text.value);
-    else localStorage.removeItem(DRAFT);
   }
 
   recall() {

@@ -11,10 +11,25 @@ from tests.conftest import AWAY, HOME, Browser, Family, Home
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # What a stranger may open at all. Everything else must lead to the door.
 OPEN = {
-    ("static", "GET"), ("healthz", "GET"), ("devices.hello", "GET"), ("devices.hello_with_code", "POST"),
-    ("devices.join", "GET"), ("devices.join_look", "POST"), ("devices.join_with_secret", "POST"),
-    ("setup.code", "GET"), ("setup.claim", "POST"),
-}  # fmt: skip
+    ("static", "GET"),
+    ("healthz", "GET"),
+    ("devices.hello", "GET"),
+    ("devices.hello_with_code", "POST"),
+    ("devices.join", "GET"),
+    ("devices.join_look", "POST"),
+    ("devices.join_with_secret", "POST"),
+    ("setup.code", "GET"),
+    ("setup.claim", "POST"),
+    ("asking.new", "GET"),
+    ("asking.create", "POST"),
+    ("asking.create_with_code", "POST"),
+    ("asking.sheet", "GET"),
+    ("asking.create_with_sheet", "POST"),
+    ("asking.here", "GET"),
+    ("asking.come_here", "POST"),
+    ("asking.away", "GET"),
+    ("asking.ask_away", "POST"),
+}
 
 
 def _addresses(home: Home) -> list[tuple[str, str, set[str]]]:
@@ -69,13 +84,21 @@ def test_every_answer_has_the_header_set(home: Home, family: Family) -> None:
 
 
 FORGED = [
-    {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "https://homecircle.local"},
-    {"Origin": "http://homecircle.local:8080"}, {"Origin": "http://homecircle.local.evil.example"},
-    {"Origin": "http://192.0.2.7"}, {"Origin": "HTTP://HOMECIRCLE.LOCAL/"}, {"Origin": ""},
-    {"Origin": HOME, "Sec-Fetch-Site": "cross-site"}, {"Origin": HOME, "Sec-Fetch-Site": "same-site"},
-    {"Origin": HOME, "Sec-Fetch-Site": "none"}, {"Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"},
-    {"Origin": "http://homecircle.local@evil.example"}, {"Origin": "file://"},
-]  # fmt: skip
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "https://homecircle.local"},
+    {"Origin": "http://homecircle.local:8080"},
+    {"Origin": "http://homecircle.local.evil.example"},
+    {"Origin": "http://192.0.2.7"},
+    {"Origin": "HTTP://HOMECIRCLE.LOCAL/"},
+    {"Origin": ""},
+    {"Origin": HOME, "Sec-Fetch-Site": "cross-site"},
+    {"Origin": HOME, "Sec-Fetch-Site": "same-site"},
+    {"Origin": HOME, "Sec-Fetch-Site": "none"},
+    {"Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"},
+    {"Origin": "http://homecircle.local@evil.example"},
+    {"Origin": "file://"},
+]
 
 
 @pytest.mark.parametrize("headers", FORGED, ids=str)
@@ -90,10 +113,24 @@ def test_a_write_without_any_origin_is_refused_unless_a_token_is_borne(home: Hom
     assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("host", [
-    "evil.example", "EVIL.EXAMPLE", "evil.example.", "homecircle.local.evil.example", "192.0.2.8", "10.0.0.1",
-    "[::2]", "homecircle.local:8080", "family.example.org", "", "homecircle.local@evil.example", "a b", "[fd00::8]:80",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "EVIL.EXAMPLE",
+        "evil.example.",
+        "homecircle.local.evil.example",
+        "192.0.2.8",
+        "10.0.0.1",
+        "[::2]",
+        "homecircle.local:8080",
+        "family.example.org",
+        "",
+        "homecircle.local@evil.example",
+        "a b",
+        "[fd00::8]:80",
+    ],
+)
 def test_an_unknown_host_gets_421_and_no_data(home: Home, family: Family, host: str) -> None:
     for path in ("/", "/healthz", "/hello", "/static/x/css/base.css", "/nothing", "/live"):
         for method in ("GET", "POST"):
@@ -103,8 +140,20 @@ def test_an_unknown_host_gets_421_and_no_data(home: Home, family: Family, host: 
             assert answer.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("host", ["homecircle.local", "HOMECIRCLE.LOCAL", "homecircle.local.", "homecircle.local:80",
-                                  "192.0.2.7", "192.0.2.7:80", "[fd00::7]", "[FD00::7]:80", "localhost"])  # fmt: skip
+@pytest.mark.parametrize(
+    "host",
+    [
+        "homecircle.local",
+        "HOMECIRCLE.LOCAL",
+        "homecircle.local.",
+        "homecircle.local:80",
+        "192.0.2.7",
+        "192.0.2.7:80",
+        "[fd00::7]",
+        "[FD00::7]:80",
+        "localhost",
+    ],
+)
 def test_our_own_names_and_addresses_are_answered(home: Home, host: str) -> None:
     assert home.browser().get("/healthz", headers={"Host": host}).status_code == 200
 
@@ -125,8 +174,14 @@ def test_a_home_token_opens_nothing_from_outside(home: Home, family: Family) -> 
 
 
 def test_forwarded_headers_open_nothing(home: Home) -> None:
-    forged = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "homecircle.local", "X-Forwarded-Proto": "https",
-              "Tailscale-User-Login": "ada@example.org", "X-Real-IP": "127.0.0.1", "Forwarded": "for=127.0.0.1"}  # fmt: skip
+    forged = {
+        "X-Forwarded-For": "127.0.0.1",
+        "X-Forwarded-Host": "homecircle.local",
+        "X-Forwarded-Proto": "https",
+        "Tailscale-User-Login": "ada@example.org",
+        "X-Real-IP": "127.0.0.1",
+        "Forwarded": "for=127.0.0.1",
+    }
     assert home.browser().get("/", headers=forged).location == "/hello"
 
 

@@ -32,8 +32,14 @@ def surprise(home: Home, family: Family) -> dict[str, str]:
     home.draw()
     item = db.row("SELECT public_id FROM item WHERE name = 'cake.jpg'")[0]
     tiles = {each: vault.get(each, family.cleo.id) for each in (item, kept.public_id)}
-    return {"post": post.public_id, "message": said.public_id, "item": item, "reply_item": kept.public_id,
-            "stamp": tiles[item].small.rpartition("/")[2], "reply_stamp": tiles[kept.public_id].small.rpartition("/")[2]}  # fmt: skip
+    return {
+        "post": post.public_id,
+        "message": said.public_id,
+        "item": item,
+        "reply_item": kept.public_id,
+        "stamp": tiles[item].small.rpartition("/")[2],
+        "reply_stamp": tiles[kept.public_id].small.rpartition("/")[2],
+    }
 
 
 def _paths(ids: dict[str, str]) -> list[str]:

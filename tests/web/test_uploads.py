@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from hashlib import sha256
+from hashlib import new, sha256
 
 import pytest
 
@@ -109,3 +109,33 @@ def test_a_revoked_device_cannot_send_another_piece(home: Home, family: Family) 
     ada = devices.recognise(family.ada.token, "home")
     devices.revoke(devices.of_member(family.ben.id)[0].public_id, ada)
     assert _piece(ben, url, 0, b"12345").status_code == 401
+
+
+def _summed(data: bytes, name: str = "sha1") -> dict[str, str]:
+    return {"Upload-Checksum": f"{name} {base64.b64encode(new(name, data).digest()).decode()}"}
+
+
+def test_a_damaged_piece_is_refused_and_nothing_of_it_kept(home: Home, family: Family) -> None:
+    data, ada = (SAMPLES / "cake.jpg").read_bytes(), home.browser(family.ada)
+    url = _begin(ada, len(data))
+    headers = PIECE | {"Upload-Offset": "0"}
+    answer = ada.open(url, "PATCH", headers=headers | _summed(b"other bytes"), data=data[:1000])
+    assert answer.status_code == 460
+    assert ada.open(url, "HEAD", headers=TUS).headers["Upload-Offset"] == "0"
+    for bad in ("crc32 AAAA", "sha1", "sha1 !!!"):
+        assert ada.open(url, "PATCH", headers=headers | {"Upload-Checksum": bad}, data=b"x").status_code == 400
+    for name in ("sha1", "sha256", "md5"):
+        offset = int(ada.open(url, "HEAD", headers=TUS).headers["Upload-Offset"])
+        piece = data[offset : offset + 5000]
+        answer = ada.open(
+            url, "PATCH", headers=PIECE | {"Upload-Offset": str(offset)} | _summed(piece, name), data=piece
+        )
+        assert answer.status_code == 204
+
+
+def test_creation_with_upload(home: Home, family: Family) -> None:
+    data, ada = (SAMPLES / "cake.jpg").read_bytes(), home.browser(family.ada)
+    answer = ada.open("/uploads", "POST", headers=PIECE | {"Upload-Length": str(len(data))}, data=data)
+    assert answer.status_code == 201
+    assert answer.headers["Upload-Offset"] == str(len(data))
+    assert answer.headers["Upload-Item"]
