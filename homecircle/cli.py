@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import io
 import logging
 import sys
@@ -187,6 +188,43 @@ def doctor(data: Path | None) -> None:
             click.echo(f"      -> {each.next_step}")
     if unwell := sum(not each.is_well for each in findings):
         raise _Sentence(f"{unwell} of {len(findings)} need a look.")
+
+
+@main.command()
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="A new folder; one with anything in it is refused."
+)
+@click.option("--posts", default=1000, show_default=True, type=click.IntRange(0, 10_000_000))
+@click.option("--years", default=5, show_default=True, type=click.IntRange(1, 100), help="Spread over so many years.")
+@click.option(
+    "--photos",
+    default=12,
+    show_default=True,
+    type=click.IntRange(0, 100_000),
+    help="Pictures that are really made, kept and drawn in every size.",
+)
+@click.option(
+    "--items",
+    default=-1,
+    type=click.IntRange(-1, 1_000_000),
+    help="Photos in posts; those beyond --photos are further items of the same files.  [default: one for three posts]",
+)
+@click.option(
+    "--seed", default=1, show_default=True, help="The same seed, sizes and day: the same family, word for word."
+)
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day ends here.  [default: today at 00:00 UTC]"
+)
+def sample(data: Path, **sizes: Any) -> None:
+    """Fill a new folder with a made-up family, for trying out; prints a token that opens the home door."""
+    from homecircle import sample as verbs
+
+    until = sizes.pop("until")
+    plan = verbs.Plan(**sizes, until=until and until.replace(tzinfo=dt.UTC))
+    made = verbs.build(Folder(data.absolute()), plan)
+    click.echo(f"{made.posts} posts, {made.messages} messages, {made.marks} marks, {made.items} photos in posts.")
+    click.echo(f"  homecircle serve --data {data}\nThe cookie hc_lan of {next(iter(made.tokens))}'s phone:")
+    click.echo(next(iter(made.tokens.values())))
 
 
 def _watched(folder: Folder) -> list[dict[str, Any]]:

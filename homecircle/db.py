@@ -135,8 +135,8 @@ def transaction() -> Iterator[None]:
         return
     with _writing:
         if _failed:
-            raise Refused("The disk of this house reports errors, so nothing is written any more. Please make a backup, "
-                          "look after the disk, and start HomeCircle again.")  # fmt: skip
+            raise Refused("The disk of this house reports errors, so nothing is written any more. Please look after "
+                          "the disk, and start HomeCircle again.")  # fmt: skip
         for call in _before_writing:
             call()
         _afterwards.calls = []

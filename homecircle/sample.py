@@ -102,7 +102,8 @@ STARTS = (
     "The first strawberries are ripe", "Rain all morning, so we baked", "Look who learned to ride without hands",
     "We made it to the top", "The kitchen smells of plum cake", "Till has lost his second tooth",
     "Back from the lake", "The old piano is in tune again", "Somebody has eaten the last of the jam",
-    "Juna sang in front of the whole school", "The swallows are back under the roof", "We found the box with the letters",
+    "Juna sang in front of the whole school", "The swallows are back under the roof",
+    "We found the box with the letters",
     "Grandpa's tomatoes have won again", "The train was late and nobody minded", "Moving boxes everywhere",
     "The cat has chosen Emil's chair", "First snow", "The tent held out against the storm",
     "Oma has finished the blue blanket", "We walked home along the river", "Pancakes for supper, by vote",
@@ -113,7 +114,8 @@ STARTS = (
 MIDDLES = (
     "and everyone had a second helping", "and it was louder than last year", "which nobody had expected",
     "just before it got dark", "and I thought of you all", "with sand in every shoe",
-    "and there is enough left for Sunday", "after three tries and a lot of laughing", "and the whole street came to look",
+    "and there is enough left for Sunday", "after three tries and a lot of laughing",
+    "and the whole street came to look",
     "although the forecast said otherwise", "and Oma says it was always like that", "between two showers",
     "and the little ones slept in the car", "with the good plates", "and now we are all tired and happy",
     "as every summer", "and we kept a piece for whoever comes by", "and the neighbours lent us the ladder",
@@ -126,8 +128,10 @@ ENDS = (
     "I have put it beside the photo of great-grandmother.", "The key lies where it always lies.",
 )  # fmt: skip
 REPLIES = (
-    "How lovely!", "Oh, I wish I had been there.", "Save me a piece, please.", "That is exactly how your father looked.",
-    "We'll come on Sunday, all four of us.", "Wonderful. Is that the red coat?", "Ha! I knew it.", "Give her a hug from me.",
+    "How lovely!", "Oh, I wish I had been there.", "Save me a piece, please.",
+    "That is exactly how your father looked.",
+    "We'll come on Sunday, all four of us.", "Wonderful. Is that the red coat?", "Ha! I knew it.",
+    "Give her a hug from me.",
     "Who is that at the back on the left?", "I have the same one here, from 1987.", "Thank you for telling us.",
     "Can you send me the recipe?", "The dog says hello too.", "I'll bring the big pot.", "Well done, you two!",
     "What time does it begin?", "We are back at eight.", "I'm so glad to hear that.", "Call me when you are home.",
@@ -260,7 +264,7 @@ class _Building:
         for member in rng.sample(present, min(len(present), int(rng.random() * rng.random() * 7))):
             self.counted["marks"] += 1
             made = self._later(moment, 7200)
-            batch.marks.append((number, member, MARKS[int(rng.random() * len(MARKS))], made))
+            batch.marks.append((number, member, self._pick(MARKS), made))
             self._record("mark.made", (member, public_id, audience, number), made)
 
     def _talk(self, batch: _Batch, post: tuple[int, int, int], present: tuple[int, ...]) -> None:
@@ -271,7 +275,7 @@ class _Building:
             message, moment = self.counted["messages"], self._later(moment, 3600)
             author = present[int(self.rng.random() * len(present))]
             quote = said[0] if said and self.rng.random() < 0.1 else None
-            text = REPLIES[int(self.rng.random() * len(REPLIES))]
+            text = self._pick(REPLIES)
             public_id = self._id()
             batch.messages.append((message, public_id, number, author, text, quote, moment, f"s{message}"))
             self._record("message.said", (author, public_id, audience, number), moment)
@@ -290,7 +294,7 @@ class _Building:
         return own[int(self.rng.random() * len(own))]
 
     def _text(self) -> str:
-        roll, pick = self.rng.random(), lambda words: words[int(self.rng.random() * len(words))]
+        roll, pick = self.rng.random(), self._pick
         start = pick(STARTS)
         if roll < 0.15:
             return f"{start}!"
@@ -298,6 +302,9 @@ class _Building:
         if roll > 0.93:
             text = "\n\n".join([text, *(f"{pick(STARTS)} {pick(MIDDLES)}. {pick(ENDS)}" for _ in range(3))])
         return f"{text} {pick(LINKS)}" if 0.5 < roll < 0.53 else text
+
+    def _pick(self, words: tuple[str, ...]) -> str:
+        return words[int(self.rng.random() * len(words))]
 
     def _record(self, verb: str, what: tuple[int, str, int, int | None], moment: int, *, is_kept: bool = False) -> None:
         token = self._id()
@@ -358,7 +365,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def _albums(plan: Plan) -> Iterator[tuple[int, range]]:
     """(index of a post, the numbers of its photos), spread over all posts up to the newest."""
-    sizes, left = [], min(plan.all_items, plan.posts * 2)
+    sizes, left = list[int](), min(plan.all_items, plan.posts * 2)
     while left > 0:
         sizes.append(min(left, ALBUMS[len(sizes) % len(ALBUMS)]))
         left -= sizes[-1]

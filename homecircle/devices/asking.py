@@ -55,11 +55,15 @@ class Ask(db.Model):
 
 
 class Standing(NamedTuple):
-    """Where a request stands, as its own device sees it: 'waiting', 'granted', 'over' (refused, late, or unknown)."""
+    """Where a request stands, as its own device sees it: 'waiting', 'granted', 'over' (refused, late, or unknown).
+
+    `is_crossing`: a device of ours asks for the away door. `is_new`: it was let in as somebody new.
+    """
 
     state: str
-    words: str
-    is_crossing: bool
+    words: str = ""
+    is_crossing: bool = False
+    is_new: bool = False
 
 
 class Answer(NamedTuple):
@@ -112,9 +116,10 @@ def standing(secret: str, door: str) -> Standing:
     """Say where the request of this browser stands."""
     found = _find(secret, door)
     if found is None:
-        return Standing("over", "", False)
-    state = "granted" if found.invitation_id else "waiting"
-    return Standing(state, found.words, found.device_id is not None)
+        return Standing("over")
+    if found.invitation_id is None:
+        return Standing("waiting", found.words, found.device_id is not None)
+    return Standing("granted", is_new=Invitation.get_by_id(found.invitation_id).kind == "member")
 
 
 def claim(secret: str, door: str) -> tuple[str, Pass | None]:

@@ -34,6 +34,7 @@ ENDINGS = {
     "image/heif": "heif", "image/avif": "avif", "video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm",
 }  # fmt: skip
 EDGES = (320, 1080, 2016)
+_NOT_CLEAN = "The place cannot be taken out of this file, so only the one who added it can download it."
 
 
 class Original(db.Model):
@@ -52,6 +53,8 @@ class Original(db.Model):
     taken = peewee.TextField(null=True)
     camera = peewee.TextField(default="")
     has_place = peewee.BooleanField(default=False)
+    duration = peewee.FloatField(default=0)
+    blanks = peewee.TextField(null=True)
     preview = peewee.TextField(default="")
     drawings = peewee.TextField(default="[]")
     arrived_at = db.UtcField(default=db.now)
@@ -176,17 +179,13 @@ def draw_next(folder: Folder, decoder: Decoder) -> bool:
     original = Original.select().where(Original.state == "pending").order_by(Original.id).first()
     if original is None:
         return False
-    changes: dict[str, object]
     try:
-        picture = decoder.draw(folder.root / original.path)
+        is_film = original.media_type.startswith("video/")
+        changes = _looked_at(folder, decoder, original) if is_film else _drawn_all(folder, decoder, original)
     except Undrawable as refusal:
         changes = {"state": "failed", "reason": refusal.reason}
     except FileNotFoundError:
         changes = {"state": "failed", "reason": "missing"}
-    else:
-        for drawing in picture.drawings:
-            folder.write(_rendition(folder, original.sha256, drawing.edge, drawing.media_type), drawing.data)
-        changes = _found_in(picture)
     with db.transaction():
         Original.update(**changes).where(Original.id == original.id).execute()
         if taken := changes.get("taken"):
@@ -195,6 +194,22 @@ def draw_next(folder: Folder, decoder: Decoder) -> bool:
             events.record("item.drawn", public_id, None, audience_id)
         db.after_commit(members.forget_roster)  # it may be somebody's face
     return True
+
+
+def _drawn_all(folder: Folder, decoder: Decoder, original: Original) -> dict[str, object]:
+    picture = decoder.draw(folder.root / original.path)
+    for drawing in picture.drawings:
+        folder.write(_rendition(folder, original.sha256, drawing.edge, drawing.media_type), drawing.data)
+    return _found_in(picture)
+
+
+def _looked_at(folder: Folder, decoder: Decoder, original: Original) -> dict[str, object]:
+    film = decoder.probe(folder.root / original.path)
+    found: dict[str, object] = {
+        "state": "ready", "width": film.width, "height": film.height, "duration": film.duration,
+        "has_place": film.has_place, "blanks": None if film.blanks is None else json.dumps(film.blanks),
+    }  # fmt: skip
+    return found | ({"taken": film.taken} if film.taken else {})
 
 
 def owned(member_id: int, public_ids: list[str]) -> list[int]:
@@ -236,19 +251,38 @@ def picture(folder: Folder, picture_id: int | None, stamp: str) -> Drawn:
     return _drawn(folder, found[0], found[2], EDGES[0])
 
 
-def original(folder: Folder, decoder: Decoder, public_id: str, member_id: int) -> tuple[Path, str, str]:
-    """Return (file, media type, name) of an original for a member who may see it.
+class Kept(NamedTuple):
+    """An original as one member gets it: its file, and the (offset, length) of bytes that are zeros for them."""
 
-    The one who added it gets the bytes as they came. Others get a copy without place and serials, made once by the
-    decoder, unless the place is shared; `Invalid` for kinds that cannot be cleaned.
+    path: Path
+    media_type: str
+    name: str
+    blanks: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """What tells the bytes as they came from those without place: two members never share an ETag."""
+        return "clean" if self.blanks or self.path.name.endswith("-clean") else "whole"
+
+
+def original(folder: Folder, decoder: Decoder, public_id: str, member_id: int) -> Kept:
+    """Return an original for a member who may see it.
+
+    The one who added it gets the bytes as they came. Others get them without place and serials, unless the place is
+    shared: a picture as a copy made once by the decoder, a film with those bytes blanked as it is sent (a copy of 4 GB
+    would cost 4 GB). `Invalid` for kinds that cannot be cleaned.
     """
     found = db.row(_ORIGINAL, public_id, member_id, member_id, member_id)
     if found is None:
         raise NotFound
-    path, media_type, name, owner, place_shared, digest = found
+    path, media_type, name, owner, place_shared, digest, blanks = found
     if owner == member_id or place_shared:
-        return folder.root / path, media_type, name
-    return _clean_copy(folder, decoder, folder.root / path, digest), media_type, name
+        return Kept(folder.root / path, media_type, name)
+    if not media_type.startswith("video/"):
+        return Kept(_clean_copy(folder, decoder, folder.root / path, digest), media_type, name)
+    if blanks is None:
+        raise Invalid(_NOT_CLEAN)
+    return Kept(folder.root / path, media_type, name, tuple((at, length) for at, length in json.loads(blanks)))
 
 
 def tile(row: tuple[Any, ...]) -> Tile:
@@ -266,10 +300,9 @@ def _original(arrived: Arrived) -> Original:
     found = Original.get_or_none(Original.sha256 == arrived.sha256)
     if found is not None:
         return found
-    state = "pending" if arrived.media_type.startswith("image/") else "kept"
     with db.transaction():
         return Original.create(sha256=arrived.sha256, size=arrived.size, media_type=arrived.media_type,
-                               path=arrived.path, state=state)  # fmt: skip
+                               path=arrived.path)  # fmt: skip
 
 
 def _nearest(urls: dict[int, str], edge: int) -> str:
@@ -309,8 +342,7 @@ def _clean_copy(folder: Folder, decoder: Decoder, path: Path, digest: str) -> Pa
                 settle(handle)
             folder.move(spooled, clean)
         except Undrawable as refusal:
-            raise Invalid("The place cannot be taken out of this file, so only the one who added it can "
-                          "download it.") from refusal  # fmt: skip
+            raise Invalid(_NOT_CLEAN) from refusal
         finally:
             folder.remove(spooled)
     return clean
@@ -351,7 +383,7 @@ _VISIBLE = f"""item.deleted_at IS NULL AND (item.member_id = ? OR EXISTS (
 _FROM = f"FROM item JOIN original ON original.id = item.original_id WHERE item.public_id = ? AND {_VISIBLE}"
 _TILE = f"SELECT {TILE_COLUMNS} {_FROM}"
 _FILE = f"SELECT sha256, stamp, drawings {_FROM}"
-_ORIGINAL = f"SELECT path, media_type, item.name, item.member_id, place_shared, sha256 {_FROM}"
+_ORIGINAL = f"SELECT path, media_type, item.name, item.member_id, place_shared, sha256, blanks {_FROM}"
 _SHOWN_TO = f"""
 SELECT item.public_id, post.audience_id FROM item JOIN post_item ON post_item.item_id = item.id
   JOIN post ON post.id = post_item.post_id AND post.deleted_at IS NULL WHERE item.original_id = ?

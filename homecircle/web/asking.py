@@ -28,7 +28,7 @@ def new() -> Response:
             answer.headers["HX-Redirect"] = url_for("asking.new")
         return answer
     if found.state == "granted":
-        return _come_in()
+        return _come_in(found)
     if found.state == "waiting":
         return make_response(rendering.page("asking/waiting.html", standing=found, errors={}))
     return _form({}, was_asked=COOKIE in request.cookies)
@@ -80,7 +80,7 @@ def create_with_sheet() -> Response:
 def here() -> Response:
     """What an icon on the home screen opens: with its own cookie straight home, else it hands its place on."""
     if g.me is not None:
-        return redirect(url_for("feed.index") + "#", 303)  # type: ignore[return-value]
+        return redirect(url_for("feed.index", _anchor="main"), 303)  # type: ignore[return-value]
     return make_response(rendering.page("asking/carry.html", action="/join/here", errors={}))
 
 
@@ -121,10 +121,9 @@ def _waits(secret: str) -> Response:
     return answer
 
 
-def _come_in() -> Response:
-    token, opened = devices.claim(request.cookies.get(COOKIE, ""), g.door)
-    is_new = opened is not None and len(devices.of_member(opened.id)) == 1
-    answer = doorstep.enter(token, "member" if is_new else "device")
+def _come_in(found: devices.Standing) -> Response:
+    token, _ = devices.claim(request.cookies.get(COOKIE, ""), g.door)
+    answer = doorstep.enter(token, "member" if found.is_new else "device")
     answer.delete_cookie(COOKIE, path="/hello", secure=g.door == "away", httponly=True, samesite="Lax")
     return answer
 

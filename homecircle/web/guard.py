@@ -76,8 +76,8 @@ def admit() -> Response | tuple[str, int] | None:
     view = current_app.view_functions.get(request.endpoint or "")
     open_to = getattr(view, "open_to", "members")
     g.me, g.tablet = _visitor(open_to), None
-    if g.me is None or g.me.kind == "shared":
-        g.tablet = devices.find_tablet(request.cookies.get(COOKIES[g.door], ""), g.door)
+    if token() and (g.me is None or g.me.kind == "shared"):
+        g.tablet = devices.find_tablet(token(), g.door)
     if request.method not in SAFE and not _same_origin():
         raise NotAllowed("This came from another page, so HomeCircle did not do it. Please try again from here.")
     if open_to == "tablet" and g.tablet is not None:
@@ -112,8 +112,7 @@ def let_out(answer: Response) -> Response:
 
 def was_signed_out() -> bool:
     """Say whether this browser brings the cookie of a device that has been signed out."""
-    token = request.cookies.get(COOKIES[g.door], "")
-    return bool(token) and g.me is None and devices.was_signed_out(token, g.door)
+    return bool(token()) and g.me is None and devices.was_signed_out(token(), g.door)
 
 
 def token() -> str:
@@ -150,8 +149,7 @@ def _visitor(open_to: str) -> devices.Pass | None:
     if bearer:
         found = devices.recognise(bearer, g.door)
         return found if open_to == "programs" and found is not None and found.kind == "program" else None
-    token = request.cookies.get(COOKIES[g.door], "")
-    found = devices.recognise(token, g.door) if token else None
+    found = devices.recognise(token(), g.door) if token() else None
     return None if found is None or found.kind == "program" else found
 
 

@@ -35,8 +35,10 @@ def rendition(public_id: str, edge: int, stamp: str) -> Response:
 @guard.medium
 def original(public_id: str) -> Response:
     """The file as it came (for others: without place), whole or in pieces."""
-    path, media_type, name = vault.original(house().folder, house().decoder, public_id, g.me.id)
-    answer = send(path, media_type, f"{public_id}-{path.stat().st_mtime_ns:x}", "private, no-cache")
-    kind = "inline" if media_type in ENDINGS else "attachment"
-    answer.headers["Content-Disposition"] = f"{kind}; filename*=UTF-8''{quote(name)}"
+    kept = vault.original(house().folder, house().decoder, public_id, g.me.id)
+    answer = send(
+        kept.path, kept.media_type, f"{public_id}-{kept.mark}", "private, no-cache", kept.blanks
+    )
+    kind = "inline" if kept.media_type in ENDINGS else "attachment"
+    answer.headers["Content-Disposition"] = f"{kind}; filename*=UTF-8''{quote(kept.name)}"
     return answer

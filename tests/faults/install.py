@@ -190,11 +190,10 @@ def upgrades(machine: Machine, ada: Browser) -> None:
 
 def loses_its_disk(machine: Machine, ada: Browser) -> None:
     print("An unmounted disk", flush=True)
-    machine.run(f"systemctl stop homecircle.socket homecircle; mv {DATA} {DATA}.away; "
-                f"install -d -o homecircle -g homecircle -m 700 {DATA}; systemctl start homecircle.socket homecircle; "
-                "sleep 2; true")  # fmt: skip
-    journal = machine.run("journalctl --no-pager -o cat _SYSTEMD_UNIT=homecircle.service")
-    wants("not the folder of this house" in journal, "the server refuses with a sentence", journal[-500:])
+    machine.run(f"systemctl stop homecircle.socket homecircle; mv {DATA} {DATA}.away")
+    machine.run(f"install -d -o homecircle -g homecircle -m 700 {DATA}; systemctl start homecircle.socket homecircle")
+    journal = "journalctl --no-pager -o cat"
+    until("the server refuses", lambda: "not the folder of this house" in machine.run(journal))
     printed = machine.run("./install.sh", code=1)
     wants("mounted" in printed, "so does install.sh", printed)
     machine.run(f"systemctl stop homecircle.socket homecircle; rm -rf {DATA}; mv {DATA}.away {DATA}; ./install.sh")

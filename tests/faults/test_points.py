@@ -30,7 +30,7 @@ def test_invariants_hold_at_every_point(
     (house.folder.root / "lock").unlink(missing_ok=True)
     ended = subprocess.run(
         [sys.executable, "-m", "tests.faults.scenario", str(house.folder.root), str(tmp_path / "scratch"),
-         str(rounds(9, 1)), how],
+         str(rounds(19, 1)), how],
         env=quiet() | {"LD_PRELOAD": str(shim)}, capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]

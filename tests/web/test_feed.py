@@ -179,3 +179,22 @@ def test_ranges(home: Home, family: Family) -> None:
     assert ada.get(url, headers={"Range": "bytes=0-9", "If-Range": '"other"'}).status_code == 200
     head = ada.open(url, "HEAD")
     assert head.content_length == size and head.data == b""
+
+
+def test_a_film_plays_by_ranges_and_tells_others_no_place(home: Home, family: Family) -> None:
+    source = (SAMPLES / "turned.mp4").read_bytes()
+    home.browser(family.ada).post("/feed", {"once": "k", "photos": photo("turned.mp4")})
+    home.draw()
+    url = f"/vault/{db.row('SELECT public_id FROM item')[0]}/original"
+    assert home.browser(family.ada).get(url).data == source
+    seen = home.browser(family.ben).get(url).data
+    assert len(seen) == len(source)
+    assert seen != source
+    assert b"\xa9xyz" in source
+    assert b"\xa9xyz" not in seen
+    pieces = [
+        home.browser(family.ben).get(url, headers={"Range": f"bytes={at}-{at + 999}"})
+        for at in range(0, len(source), 1000)
+    ]
+    assert {piece.status_code for piece in pieces} == {206}
+    assert b"".join(piece.data for piece in pieces) == seen
