@@ -12,7 +12,7 @@ import peewee
 from homecircle import db, members
 from homecircle.errors import Invalid
 
-STEPS = ("code", "welcome", "family", "you", "place", "phone", "invite", "done")
+STEPS = ("code", "welcome", "family", "you", "place", "phone", "invite", "done", "settled")
 
 
 class Circle(db.Model):

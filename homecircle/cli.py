@@ -82,7 +82,7 @@ def recover(data: Path | None) -> None:
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(data: Path | None, as_json: bool) -> None:
-    """Addresses, version, disk."""
+    """Addresses, version, disk, last backup."""
     found = control.ask(_folder(data).control, "status")
     if found is None:
         raise _Sentence("HomeCircle is not running with this folder.")
@@ -94,6 +94,9 @@ def status(data: Path | None, as_json: bool) -> None:
     click.echo(f"HomeCircle {found['version']} is running ({found['status']}).")
     click.echo("At home:  " + "  ".join(found["addresses"]))
     click.echo(f"Disk:     {found['free'] / 1e9:.1f} GB of {found['total'] / 1e9:.1f} GB free  ({found['data']})")
+    for each in found["safety"]:
+        last = f"last well {each['good_at']}" if each["good_at"] else "not yet"
+        click.echo(f"{each['what'].capitalize() + ':':9} {each['place']}, {last}  {each['problem']}".rstrip())
     click.echo("Claimed:  " + ("yes" if found["claimed"] else "not yet: `homecircle setup-code` gives the code"))
 
 

@@ -33,6 +33,7 @@ _writing = threading.RLock()
 _afterwards = threading.local()
 _on_open: list[Callable[[], None]] = []
 _before_writing: list[Callable[[], None]] = []
+_before_commit: list[Callable[[], None]] = []
 _still: set[object] = set()
 _failed: list[str] = []
 
@@ -142,6 +143,8 @@ def transaction() -> Iterator[None]:
         _afterwards.calls = []
         with _room_or_refusal(), database.atomic("IMMEDIATE"):
             yield
+            for call in _before_commit:
+                call()
         _checkpoint_when_grown()
     calls, _afterwards.calls = _afterwards.calls, []
     for call in calls:
@@ -160,6 +163,12 @@ def on_open(call: Callable[[], None]) -> Callable[[], None]:
     return call
 
 
+def before_commit(call: Callable[[], None]) -> Callable[[], None]:
+    """Run `call` at the end of every transaction, as part of it: what follows from rows that have changed."""
+    _before_commit.append(call)
+    return call
+
+
 @contextlib.contextmanager
 def before_writing(call: Callable[[], None]) -> Iterator[None]:
     """Within this context run `call` before each transaction: who keeps room for one on a full disk."""
@@ -175,8 +184,8 @@ def still() -> Iterator[bool]:
     """Keep the database file as it is, with all that was committed before; writers go on in the log.
 
     Only checkpoints write in the file itself, all of them are ours, and none runs within this context: so the file can
-    be copied as any other (2.8 times as fast as SQLite's own backup). False when a reader of an older state kept the
-    log from being brought in: then `copy_to`.
+    be copied as any other (by another process: see `files.copy_apart`), faster than SQLite's own backup. False when a
+    reader of an older state kept the log from being brought in: then `copy_to`.
     """
     for _ in range(25):
         with _writing:

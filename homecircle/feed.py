@@ -20,6 +20,7 @@ import peewee
 
 from homecircle import audiences, db, events, members, vault
 from homecircle.errors import Invalid, NotAllowed, NotFound
+from homecircle.vault.words import for_search
 
 TEXT_LIMIT = 4000
 ITEM_LIMIT = 200
@@ -35,6 +36,7 @@ class Post(db.Model):
     public_id = peewee.TextField(default=db.random_id)
     author_id = peewee.IntegerField()
     text = peewee.TextField()
+    words = peewee.TextField(default="")
     audience_id = peewee.IntegerField()
     shared_at = db.UtcField(default=db.now)
     edited_at = db.UtcField(null=True)
@@ -75,7 +77,9 @@ def publish(author_id: int, text: str, item_ids: list[str], audience: list[str],
         try:
             audience_id = audiences.named(author_id, audience)
             with db.transaction():
-                post = Post.create(author_id=author_id, text=text, audience_id=audience_id, once=once)
+                post = Post.create(
+                    author_id=author_id, text=text, words=for_search(text), audience_id=audience_id, once=once
+                )
         except peewee.IntegrityError:  # the same form twice at the same moment
             return Post.get(Post.author_id == author_id, Post.once == once)
         for position, item in enumerate(items):
@@ -93,7 +97,7 @@ def edit(post: Post, member_id: int, text: str) -> None:
     if not text and not db.row("SELECT 1 FROM post_item WHERE post_id = ?", post.id):
         raise Invalid("Nothing would be left of this post. You can delete it instead.", field="text")
     with db.transaction():
-        Post.update(text=text, edited_at=db.now()).where(Post.id == post.id).execute()
+        Post.update(text=text, words=for_search(text), edited_at=db.now()).where(Post.id == post.id).execute()
         events.record("post.edited", post.public_id, member_id, post.audience_id, post_id=post.id)
 
 
@@ -117,6 +121,12 @@ def put_back(public_id: str, member_id: int) -> Post:
         _let_read(found)
         events.record("post.restored", found.public_id, member_id, found.audience_id, post_id=found.id)
     return found
+
+
+def trash(member_id: int) -> list[Post]:
+    """Return the posts in one's own trash, newest first."""
+    mine = Post.select().where(Post.deleted_by == member_id, Post.deleted_at > db.now() - TRASH_LASTS)
+    return list(mine.order_by(Post.deleted_at.desc(), Post.id.desc()).limit(200))
 
 
 def take_down_all(author_id: int) -> None:

@@ -25,7 +25,7 @@ class Deed(NamedTuple):
 
 def leave(member_id: int, *, posts_stay: bool) -> None:
     """Leave the family. The last admin cannot: `NotAllowed` until somebody else looks after HomeCircle."""
-    if _is_last_admin(member_id):
+    if is_last_admin(member_id):
         raise NotAllowed("You are the only one who looks after HomeCircle. Make somebody else an admin first.")
     _go(member_id, posts_stay=posts_stay)
 
@@ -33,7 +33,7 @@ def leave(member_id: int, *, posts_stay: bool) -> None:
 def remove(public_id: str, by: int, *, posts_stay: bool) -> None:
     """An admin removes a member; the last admin cannot be removed."""
     found = members.get_public(public_id)
-    if _is_last_admin(found.id):
+    if is_last_admin(found.id):
         raise NotAllowed("There must always be somebody who looks after HomeCircle.")
     with db.transaction():
         _go(found.id, posts_stay=posts_stay)
@@ -51,7 +51,7 @@ def make_admin(public_id: str, by: int) -> None:
 def unmake_admin(public_id: str, by: int) -> None:
     """Let an admin be a member again; never the last one."""
     found = members.get_public(public_id)
-    if _is_last_admin(found.id):
+    if is_last_admin(found.id):
         raise NotAllowed("There must always be somebody who looks after HomeCircle.")
     with db.transaction():
         members.update(found, role="member")
@@ -79,7 +79,8 @@ def _go(member_id: int, *, posts_stay: bool) -> None:
         events.record("member.left", members.roster()[member_id].id, member_id)
 
 
-def _is_last_admin(member_id: int) -> bool:
+def is_last_admin(member_id: int) -> bool:
+    """Say whether nobody else looks after HomeCircle."""
     admins = [number for number, face in members.present().items() if face.role == "admin"]
     return admins == [member_id]
 

@@ -32,6 +32,7 @@ class Sight(NamedTuple):
     fineness: str
     last: dt.datetime | None
     status: str
+    may_wave: bool
 
 
 class _Pages:
@@ -109,7 +110,8 @@ def here_now(viewer_id: int) -> list[int]:
 
 def around(viewer_id: int) -> list[Sight]:
     """Return what the viewer may know of everybody else, in order of joining."""
-    found = {row[0]: row[1:] for row in db.rows(_AROUND)}
+    an_hour_ago = int((db.now() - WAVE_EVERY).timestamp())
+    found = {row[0]: row[1:] for row in db.rows(_AROUND, viewer_id, an_hour_ago)}
     own = found[viewer_id][0] if viewer_id in found else "hidden"
     return [_sight(number, row, own) for number, row in found.items() if number != viewer_id]
 
@@ -161,14 +163,14 @@ def wave(from_id: int, to_public_id: str) -> None:
         events.record("wave.sent", to.public_id, from_id, audience_id)
 
 
-def _sight(number: int, row: tuple[str, int | None, str, int | None], own: str) -> Sight:
-    shares, last, status, until = row
+def _sight(number: int, row: tuple[str, int | None, str, int | None, int], own: str) -> Sight:
+    shares, last, status, until, waved = row
     coarsest = max(SHARES.index(shares), SHARES.index(own))
     fineness = SHARES[coarsest] if coarsest < SHARES.index("hidden") else ""
     is_here = fineness == "minute" and _pages.here(number)
     rounded = _rounded(last, fineness) if last and fineness else None
     shown = status if until and until > int(db.now().timestamp()) else ""
-    return Sight(number, is_here, fineness, db.moment(rounded) if rounded else None, shown)
+    return Sight(number, is_here, fineness, db.moment(rounded) if rounded else None, shown, not waved)
 
 
 def _note(member_id: int) -> None:
@@ -195,4 +197,8 @@ def _rounded(moment: int, fineness: str) -> int | None:
     return day if fineness == "day" else day - ((day // 86400) % 7) * 86400  # 1970 began on a Thursday
 
 
-_AROUND = "SELECT id, shares, here_at, status, status_until FROM member WHERE left_at IS NULL ORDER BY id"
+_AROUND = """
+SELECT id, shares, here_at, status, status_until, EXISTS (
+  SELECT 1 FROM audience JOIN event ON event.audience_id = audience.id
+  WHERE audience.members = CAST(member.id AS TEXT) AND event.verb = 'wave.sent' AND event.actor_id = ? AND event.at > ?)
+FROM member WHERE left_at IS NULL ORDER BY id"""

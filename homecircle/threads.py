@@ -15,6 +15,7 @@ import peewee
 
 from homecircle import db, events, feed, vault
 from homecircle.errors import Invalid, NotAllowed, NotFound
+from homecircle.vault.words import for_search
 
 TEXT_LIMIT = 4000
 ITEM_LIMIT = 10
@@ -32,6 +33,7 @@ class Message(db.Model):
     post_id = peewee.IntegerField()
     author_id = peewee.IntegerField()
     text = peewee.TextField()
+    words = peewee.TextField(default="")
     quote_id = peewee.IntegerField(null=True)
     said_at = db.UtcField(default=db.now)
     edited_at = db.UtcField(null=True)
@@ -88,7 +90,7 @@ def say(post: feed.Post, author_id: int, words: Words, once: str) -> Message:
         if len(kept) > ITEM_LIMIT:
             raise Invalid("At most 10 photos in one reply.", field="photos")
         quoted = db.row("SELECT id FROM message WHERE public_id = ? AND post_id = ?", words.quote, post.id)
-        said = Message.create(post_id=post.id, author_id=author_id, text=text, once=once,
+        said = Message.create(post_id=post.id, author_id=author_id, text=text, words=for_search(text), once=once,
                               quote_id=quoted[0] if quoted else None)  # fmt: skip
         for position, item in enumerate(kept):
             db.rows(
@@ -109,7 +111,7 @@ def edit(message: Message, post: feed.Post, member_id: int, text: str) -> None:
     if not text and not db.row("SELECT 1 FROM message_item WHERE message_id = ?", message.id):
         raise Invalid("Nothing would be left of this reply. You can take it back instead.", field="text")
     with db.transaction():
-        Message.update(text=text, edited_at=db.now()).where(Message.id == message.id).execute()
+        Message.update(text=text, words=for_search(text), edited_at=db.now()).where(Message.id == message.id).execute()
         events.record("message.edited", message.public_id, member_id, post.audience_id, post_id=post.id)
 
 

@@ -60,7 +60,7 @@ def family(folder: Folder) -> Family:
         member = members.join(name, role=role)
         return Person(member.id, member.public_id, name, devices.add(member.id, f"{name}'s phone", "home"))
 
-    circle.update(name="The Lindqvists", claimed_at=db.now(), setup_step="done")
+    circle.update(name="The Lindqvists", claimed_at=db.now(), setup_step="settled")
     return Family(seat("Ada", "admin"), seat("Ben"), seat("Cleo"), seat("Grandma"))
 
 

@@ -216,11 +216,12 @@ def _copy_database(source: Path, target: Path) -> str:
     """Copy the open database, consistent and settled; returns the copy's SHA-256."""
     with db.still() as is_whole:
         if is_whole:
-            return files.copy(source, target, lambda length: None)
-    files.create(target).close()
-    db.copy_to(target)
-    with target.open("rb") as handle:
-        files.settle(handle)
+            files.copy_apart(source, target)
+    if not is_whole:
+        files.create(target).close()
+        db.copy_to(target)
+        with target.open("rb") as handle:
+            files.settle(handle)
     return files.sha256(target)
 
 

@@ -37,6 +37,7 @@ from homecircle.devices.invitations import (
     Offer,
     look,
     look_code,
+    may_replace,
     offer,
     offer_own,
     offer_recovery,
@@ -85,9 +86,9 @@ __all__ = [
     "Answer", "Ask", "Caller", "Chair", "Choice", "Device", "Invitation", "Offer", "Pass", "Standing", "Tablet",
     "add", "added_for", "agree", "approve", "ask", "ask_to_cross", "chairs", "choices", "claim", "count", "disagree",
     "everyone", "find_tablet", "forget_guesses", "grant", "grant_by_code", "has_token", "icon_secret", "is_open",
-    "look", "look_code", "look_words", "may_ask", "new_sheet", "note_use", "of_member", "offer", "offer_away",
-    "offer_here", "offer_own", "offer_recovery", "offer_setup", "open_asking", "open_invitations", "outside", "pair",
-    "recognise", "refuse", "renew_code", "revoke", "revoke_all", "set_away", "sheet_made", "sit", "stand_up",
+    "look", "look_code", "look_words", "may_ask", "may_replace", "new_sheet", "note_use", "of_member", "offer",
+    "offer_away", "offer_here", "offer_own", "offer_recovery", "offer_setup", "open_asking", "open_invitations",
+    "outside", "pair", "recognise", "refuse", "renew_code", "revoke", "revoke_all", "set_away", "sheet_made", "sit", "stand_up",
     "standing", "today", "use_here", "void_sheet", "waiting", "was_signed_out", "withdraw",
 ]  # fmt: skip
 

@@ -203,8 +203,8 @@ def look_code(code: str, caller: Caller, kinds: tuple[str, ...] = TYPED) -> Invi
 def pair(invitation: Invitation, door: str, device_name: str, replaced: str = "") -> tuple[str, Pass | None]:
     """Use an invitation up: seat its member (a new one has the name it was made for) and pair this device.
 
-    `replaced` is an own device (public id) that gives its place, for an invitation that its own member made. Returns
-    the device's token (told once) and what it opens: None for a shared device, at which nobody sits yet. Raises
+    `replaced` is an own device (public id) that gives its place (see `may_replace`). Returns the device's token (told
+    once) and what it opens: None for a shared device, at which nobody sits yet. Raises
     `HouseFull` when no place is left, `Conflict` when another device was faster.
     """
     with db.transaction():
@@ -216,8 +216,8 @@ def pair(invitation: Invitation, door: str, device_name: str, replaced: str = ""
         member_id = invitation.member_id
         if member_id is None:
             member_id = members.join(invitation.name, role=invitation.role, language=circle.get().language).id
-        is_own = invitation.made_by in {None, member_id} or invitation.member_id is None
-        if replaced and invitation.made_by == member_id:
+        is_own = invitation.member_id is None or may_replace(invitation)
+        if replaced and is_own:
             _give_up(replaced, member_id)
         token = places.add(member_id, device_name, door, added_by=None if is_own else invitation.made_by)
         if invitation.kind in {"sheet", "recover"}:
@@ -226,6 +226,11 @@ def pair(invitation: Invitation, door: str, device_name: str, replaced: str = ""
         if opened is None:  # its member has left meanwhile
             raise NotFound
     return token, opened
+
+
+def may_replace(invitation: Invitation) -> bool:
+    """Say whether an own device may give its place to this one: its member, or the machine, made the invitation."""
+    return invitation.member_id is not None and invitation.made_by in {None, invitation.member_id}
 
 
 def use_up(invitation: Invitation) -> None:

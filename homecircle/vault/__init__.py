@@ -26,6 +26,7 @@ from homecircle.files import Folder, create, settle, sha256
 from homecircle.vault import images
 from homecircle.vault.decoder import Decoder
 from homecircle.vault.images import Undrawable
+from homecircle.vault.words import for_search
 
 NAME_LIMIT = 255
 HEAD = 128 << 10
@@ -71,6 +72,7 @@ class Item(db.Model):
     name = peewee.TextField()
     caption = peewee.TextField(default="")
     description = peewee.TextField(default="")
+    words = peewee.TextField(default="")
     taken = peewee.TextField(null=True)
     place_shared = peewee.BooleanField(default=False)
     added_at = db.UtcField(default=db.now)
@@ -155,7 +157,8 @@ def add(folder: Folder, arrived: Arrived, member_id: int) -> Item:
     with db.transaction():
         original = _original(arrived)
         item = Item.create(original_id=original.id, member_id=member_id, name=arrived.name,
-                           taken=original.taken or arrived.taken, kind="photo" if is_picture else "video")  # fmt: skip
+                           words=for_search(arrived.name), taken=original.taken or arrived.taken,
+                           kind="photo" if is_picture else "video")  # fmt: skip
         events.record("item.added", item.public_id, member_id, audiences.of([member_id]))
     if original.path != arrived.path:  # the same bytes came twice at once under two dates
         folder.remove(folder.root / arrived.path)
@@ -219,6 +222,11 @@ def owned(member_id: int, public_ids: list[str]) -> list[int]:
     if set(public_ids) - found.keys():
         raise Invalid("One of the photos is not in the vault any more. Please add it again.", field="photos")
     return [found[public_id] for public_id in dict.fromkeys(public_ids)]
+
+
+def has_any() -> bool:
+    """Say whether anything was ever put into the vault."""
+    return bool(db.row("SELECT 1 FROM item LIMIT 1"))
 
 
 def may_use(public_id: str, member_id: int) -> bool:

@@ -159,8 +159,8 @@ def device_kind() -> str:
 
 def _replacing(invitation: Invitation, action: str, error: HouseFull) -> Response:
     """All twelve places are taken: which of the own devices shall give its place? Raises when there is none to ask."""
-    own = devices.of_member(invitation.member_id) if invitation.member_id else []
-    if not own or invitation.made_by != invitation.member_id:
+    own = devices.of_member(invitation.member_id or 0) if devices.may_replace(invitation) else []
+    if not own:
         raise error
     kept = {name: request.form[name] for name in ("secret", "code", "words") if request.form.get(name)}
     drawn = rendering.page("devices/replace.html", devices=lines(own), fields=kept, action=action, errors={})

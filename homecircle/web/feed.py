@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
 from flask_babel import gettext
 
-from homecircle import feed, members, notices, threads, vault
+from homecircle import backup, circle, feed, members, notices, threads, vault
 from homecircle.errors import HouseError, Invalid
 from homecircle.members import Face
 from homecircle.web import cards, composing, people, rendering
@@ -23,9 +23,9 @@ def index() -> str:
     visit = notices.visit(g.me.id, entries[0].number if entries else 0)
     drawn = cards.cards(entries, g.me, visit)
     if rendering.asked_by_htmx() and request.args:
-        return rendering.page("feed/_page.html", cards=drawn, earlier=earlier, since=visit.since, talk=True)
+        return rendering.page("feed/_page.html", cards=drawn, earlier=earlier, since=visit.since)
     return rendering.page("feed/index.html", cards=drawn, earlier=earlier, since=visit.since, toast=_removed(),
-                          people=_people(), around=people.around(g.me), talk=True)  # fmt: skip
+                          people=_people(), around=people.around(g.me), checklist=_checklist())  # fmt: skip
 
 
 @pages.get("/new")
@@ -55,10 +55,10 @@ def show(public_id: str) -> str:
     """One post with its thread; with ?part=card only its card."""
     found = cards.card(public_id, g.me)
     if request.args.get("part") == "card":
-        return rendering.page("feed/_post.html", card=found, talk=True)
+        return rendering.page("feed/_post.html", card=found)
     post = feed.get(public_id, g.me.id)
     threads.see(g.me.id, post.id)
-    return rendering.page("feed/show.html", card=found, replies=cards.replies(post, g.me), talk=True)
+    return rendering.page("feed/show.html", card=found, replies=cards.replies(post, g.me))
 
 
 @pages.post("/feed/<public_id>/mark")
@@ -114,7 +114,9 @@ def restore(public_id: str) -> Response:
 def _card_or_back(public_id: str) -> Response:
     """The card for the page's own script, else back to it in the feed."""
     if rendering.asked_by_htmx():
-        return make_response(rendering.page("feed/_post.html", card=cards.card(public_id, g.me), talk=True))
+        return make_response(rendering.page("feed/_post.html", card=cards.card(public_id, g.me)))
+    if request.form.get("whole"):
+        return redirect(url_for("feed.show", public_id=public_id), 303)  # type: ignore[return-value]
     return redirect(url_for("feed.index", _anchor=f"post-{public_id}"), 303)  # type: ignore[return-value]
 
 
@@ -123,6 +125,17 @@ def _again(text: str, items: list[str], problems: dict[str, str], status: int) -
     tiles = [vault.get(each, g.me.id) for each in items if vault.may_use(each, g.me.id)]
     drawn = rendering.page("feed/new.html", text=text, tiles=tiles, errors=problems, people=_people())
     return make_response(drawn, status)
+
+
+def _checklist() -> list[tuple[bool, str]] | None:
+    """What an admin may still want to do, until it is done or hidden."""
+    here = circle.get()
+    if not g.me.is_admin or here.setup_step == "settled":
+        return None
+    steps = [(True, "house"), (vault.has_any(), "photo"), (len(members.present()) > 1, "joined"),
+             (any(state.what == "backup" and state.good_at for state in backup.states()), "backup"),
+             (bool(here.away_address), "away")]  # fmt: skip
+    return None if all(done for done, _ in steps) else steps
 
 
 def _people() -> list[Face]:

@@ -86,7 +86,7 @@ def admit() -> Response | tuple[str, int] | None:
         return _turn_away(view)
     if g.me is not None:
         devices.note_use(g.me, is_active=_is_a_persons_doing(view))
-        _refuse_what_is_private(view, open_to)
+        return _keep_private(view, open_to)
     return None
 
 
@@ -169,18 +169,19 @@ def _same_origin() -> bool:
     return site is not None
 
 
-def _refuse_what_is_private(view: object, open_to: str) -> None:
+def _keep_private(view: object, open_to: str) -> Response | None:
     if open_to == "admins" and not g.me.is_admin:
         raise NotAllowed("This is for whoever looks after HomeCircle.")
     is_private = request.blueprint in PRIVATE and not hasattr(view, "is_everywhere") and open_to != "anyone"
     if open_to == "tablet":
         raise NotFound
+    if g.me.kind == "shared" and request.endpoint == "settings.index":
+        return redirect(url_for("shared.index", stay=1), 303)  # type: ignore[return-value]
     if g.me.kind == "shared" and (is_private or open_to == "own"):
         raise NotAllowed("This is done on a device of your own.")
     if open_to == "own" and g.me.limited:
-        raise NotAllowed(
-            "Somebody else has added this device for you. On another device of yours, say that it is yours."
-        )
+        raise NotAllowed("Somebody else added this device for you. On another device of yours, say that it is yours.")
+    return None
 
 
 def _is_a_persons_doing(view: object) -> bool:

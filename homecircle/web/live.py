@@ -53,8 +53,11 @@ def index() -> Response:
 def since() -> Response:
     """What came after ?id=, for a page without a stream: {"id": cursor, "hints": [[event, id]], "resync": bool}."""
     presence.polled(g.me.id)
-    found = events.since(g.me.id, request.args.get("id", ""))
-    body = {"id": events.cursor(g.me.id), "hints": hints(found or [], g.me), "resync": found is None}
+    cursor = request.args.get("id", "")
+    found = events.since(g.me.id, cursor)
+    # the last one told, never the newest there is: what came between the two questions would be told to nobody
+    cursor = events.cursor(g.me.id) if found is None else found[-1].token if found else cursor
+    body = {"id": cursor, "hints": hints(found or [], g.me), "resync": found is None}
     return Response(json.dumps(body), mimetype="application/json")
 
 
@@ -137,4 +140,5 @@ class _Stream:
             self.turn, self.told = presence.turn(), time.monotonic()
             news.append(Hint("presence", ""))
         lines = [f"event: {each.event}\ndata: {each.id}\n" for each in dict.fromkeys(news)]
-        return "".join(f"id: {self.cursor}\n{line}\n" for line in lines).encode()
+        # only the last line moves the page's cursor: a line cut in the middle of these tells the rest again
+        return ("\n".join(lines) + f"id: {self.cursor}\n\n").encode() if lines else b""

@@ -59,7 +59,7 @@ def last_here(sight: presence.Sight) -> str:
 
 def _line(face: members.Face, sight: presence.Sight) -> AroundLine:
     words = gettext("Here now") if sight.is_here else last_here(sight)
-    return AroundLine(face.id, face.name, face.colour, face.picture, sight.is_here, words, sight.status, True)
+    return AroundLine(face.id, face.name, face.colour, face.picture, sight.is_here, words, sight.status, sight.may_wave)
 
 
 def _today(then: dt.datetime, now: dt.datetime) -> str:

@@ -16,14 +16,14 @@ import secrets
 import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import segno
 import tzlocal
 from flask import Flask, current_app, g, render_template, request
-from flask_babel import format_date, format_datetime, get_locale, gettext, ngettext
+from flask_babel import format_date, format_datetime, get_locale, get_translations, gettext, ngettext
 from markupsafe import Markup, escape
 
 from homecircle import circle, config, db, members, notices
@@ -87,6 +87,10 @@ def install(app: Flask) -> None:
         ago=ago, moment=moment, iso=iso, day=day, prose=prose, initials=initials, filesize=filesize
     )
     app.jinja_env.globals.update(asset=shelf.url, kept=kept, once=lambda: secrets.token_urlsafe(12))
+    # a word is looked up once for each language: 6 us a call by flask-babel, and a page of 20 cards has 45 of them
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda text: _word(text, locale()), lambda one, many, n: ngettext(one, many, n), newstyle=True
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_globals)
 
@@ -105,7 +109,7 @@ def asset_url(path: str) -> str:
 
 def kept(template: str) -> Markup:
     """Draw a template that says the same to everyone, once for each language."""
-    return _kept(template, str(get_locale()), asset_url("css/base.css"))
+    return _kept(template, locale(), asset_url("css/base.css"))
 
 
 def language() -> str:
@@ -118,8 +122,17 @@ def language() -> str:
 
 def zone() -> ZoneInfo:
     """Return the viewer's time zone: their own choice, else the machine's."""
-    me: Pass | None = g.get("me")
-    return _zone(me.zone if me else "")
+    if "zone" not in g:
+        me: Pass | None = g.get("me")
+        g.zone = _zone(me.zone if me else "")
+    return cast("ZoneInfo", g.zone)
+
+
+def locale() -> str:
+    """Return the language of this answer, asked once: flask-babel goes through four contexts for it."""
+    if "locale" not in g:
+        g.locale = str(get_locale())
+    return cast("str", g.locale)
 
 
 def zones() -> list[str]:
@@ -149,24 +162,31 @@ def ago(at: dt.datetime) -> str:
 def day(at: dt.datetime) -> str:
     """The day as one says it: 'today', 'yesterday', 'Tuesday', '3 July', '3 July 2024'."""
     here = zone()
-    local, today = at.astimezone(here).date(), db.now().astimezone(here).date()
+    local = at.astimezone(here).date()
+    today = _today(here)
     days = (today - local).days
     if days in {0, 1}:
         return gettext("today") if days == 0 else gettext("yesterday")
     if 0 < days < 7:
-        return _date(local, "EEEE", str(get_locale()))
-    return _date(local, "d MMMM" if local.year == today.year else "d MMMM y", str(get_locale()))
+        return _date(local, "EEEE", locale())
+    return _date(local, "d MMMM" if local.year == today.year else "d MMMM y", locale())
+
+
+def _today(here: ZoneInfo) -> dt.date:
+    if "today" not in g:
+        g.today = db.now().astimezone(here).date()
+    return cast("dt.date", g.today)
 
 
 def month(date: dt.date) -> str:
     """'October', with the year when it is another one."""
     same = date.year == db.now().year
-    return _date(date, "LLLL" if same else "LLLL y", str(get_locale()))
+    return _date(date, "LLLL" if same else "LLLL y", locale())
 
 
 def moment(at: dt.datetime) -> str:
     """The whole moment: 'Saturday 21 November 2026, 18:42'."""
-    return _moment(at, str(get_locale()), str(zone()))
+    return _moment(at, locale(), str(zone()))
 
 
 def initials(name: str) -> str:
@@ -188,10 +208,15 @@ def prose(text: str) -> Markup:
     """Plain text as HTML: escaped, line breaks kept (by CSS), http(s) addresses as shortened links."""
     pieces, end = [], 0
     for found in _LINK.finditer(text):
-        url = found[0].rstrip(".,;:!?)'\"»”’")
+        url = found[0].rstrip(_CLOSING)
         pieces += [escape(text[end : found.start()]), _link(url)]
         end = found.start() + len(url)
     return Markup("").join([*pieces, escape(text[end:])])
+
+
+def addresses(text: str) -> list[Markup]:
+    """The http(s) addresses of a plain text, each once, as shortened links."""
+    return [_link(url) for url in dict.fromkeys(found[0].rstrip(_CLOSING) for found in _LINK.finditer(text))]
 
 
 class _Shelf:
@@ -237,6 +262,11 @@ def _globals() -> dict[str, object]:
     }  # fmt: skip
 
 
+@lru_cache(4096)
+def _word(text: str, _locale: str) -> str:
+    return str(get_translations().ugettext(text))
+
+
 @lru_cache(32)
 def _kept(template: str, _locale: str, _version: str) -> Markup:
     return Markup(current_app.jinja_env.get_template(template).render())  # noqa: S704  our own template
@@ -267,4 +297,5 @@ def _link(url: str) -> Markup:
     return Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>').format(url, shown)
 
 
+_CLOSING = ".,;:!?)'\"»”’"  # what ends the sentence round an address
 _LINK = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)

@@ -50,6 +50,13 @@ def send(path: Path, media_type: str, etag: str, keep: str, blanks: Blanks = ())
     return answer
 
 
+def pieces(path: Path, blanks: Blanks = ()) -> Iterator[bytes]:
+    """Yield a whole file, the bytes of `blanks` as zeros: for an archive that is streamed."""
+    with cast("BinaryIO", _Blanked(path, blanks)) if blanks else path.open("rb") as handle:
+        while piece := handle.read(1 << 18):
+            yield piece
+
+
 class _Blanked(io.FileIO):
     """A file that reads zeros where it tells what others should not know; its length and offsets stay."""
 

@@ -81,7 +81,8 @@ def save_sharing() -> Response:
 @pages.get("/leave")
 def leave() -> str:
     """What leaving means."""
-    return rendering.page("settings/leave.html", errors={})
+    last = membership.is_last_admin(g.me.id)
+    return rendering.page("settings/leave.html", errors={}, last_admin=last)
 
 
 @pages.post("/leave")

@@ -165,6 +165,14 @@ def done() -> Response:
     return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
 
 
+@pages.post("/checklist/delete")
+@guard.admin
+def hide_checklist() -> Response:
+    """Hide *Getting started*."""
+    circle.advance("settled")
+    return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
+
+
 def _you(problems: dict[str, str], status: int = 200) -> Response:
     me = members.get(g.me.id)
     before = "" if circle.STEPS.index(circle.get().setup_step) < circle.STEPS.index("place") else me.name
@@ -187,7 +195,7 @@ def _onward() -> Response:
     step = circle.get().setup_step
     if g.me is None:
         return redirect(url_for("devices.hello"), 303)  # type: ignore[return-value]
-    if g.me.is_admin and step not in {"code", "done"}:
+    if g.me.is_admin and step not in {"code", "done", "settled"}:
         return redirect(url_for(f"setup.{step}"), 303)  # type: ignore[return-value]
     return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
 

@@ -53,7 +53,7 @@ def create(public_id: str) -> Response:
         said = threads.say(post, g.me.id, words, composing.once())
     except HouseError as error:
         drawn = rendering.page("feed/show.html", card=cards.card(public_id, g.me), replies=cards.replies(post, g.me),
-                               text=form.get("text", ""), errors=doorstep.problems(error), talk=True)  # fmt: skip
+                               text=form.get("text", ""), errors=doorstep.problems(error))  # fmt: skip
         return make_response(drawn, error.status)
     return _after(post, said.public_id)
 
@@ -97,13 +97,13 @@ def _after(post: feed.Post, message_id: str) -> Response:
         )  # type: ignore[return-value]
     if request.form.get("whole"):
         return make_response(_thread(post))
-    return make_response(rendering.page("feed/_post.html", card=cards.card(post.public_id, g.me), talk=True))
+    return make_response(rendering.page("feed/_post.html", card=cards.card(post.public_id, g.me)))
 
 
 def _thread(post: feed.Post) -> str:
     threads.see(g.me.id, post.id)
     card = cards.card(post.public_id, g.me)
-    return rendering.page("threads/_thread.html", card=card, replies=cards.replies(post, g.me), talk=True)
+    return rendering.page("threads/_thread.html", card=card, replies=cards.replies(post, g.me))
 
 
 def _form(public_id: str, message_id: str, text: str | None, errors: dict[str, str], status: int = 200) -> Response:

@@ -48,7 +48,7 @@ function removed(card) {
   line.textContent = words;
   card.replaceChildren(line);
   if (focus) document.getElementById("main").focus({ preventScroll: true });
-  setTimeout(() => card.remove(), 5000);
+  setTimeout(() => "removed" in card.dataset && card.remove(), 5000); // unless it was put back meanwhile
 }
 
 document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {

@@ -11,6 +11,8 @@ const RETRIES = [0, 1000, 3000, 5000, 10_000, 20_000];
 const RETRY_AT_LAST = 30_000;
 const THUMB = 192; // pixels; shown at 96
 
+export const BLANK = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"; // until there is a picture
+
 const tray = document.getElementById("tray");
 const words = tray.dataset;
 const language = document.documentElement.lang || "en";
@@ -37,9 +39,11 @@ class Upload extends EventTarget {
     this.row = copyOf("row");
     this.row.querySelector(".upload-name").textContent = file.name;
     this.row.querySelector("[data-act]").addEventListener("click", () => this.act());
-    this.thumb = preview(file).then((url) => {
-      if (url) this.row.querySelector("img").src = url;
-      return url;
+    const picture = this.row.querySelector("img");
+    picture.src = BLANK;
+    this.thumb = preview(file);
+    this.thumb.then((url) => {
+      picture.src = url;
     });
     this.set("waiting");
   }
@@ -223,7 +227,7 @@ function library() {
 // Small pictures are made one after another: a dozen photos of 12 megapixels at once would fill a phone's memory.
 let painting = Promise.resolve();
 function preview(file) {
-  if (!file.type.startsWith("image/")) return Promise.resolve("");
+  if (!file.type.startsWith("image/")) return Promise.resolve(BLANK);
   painting = painting.then(async () => {
     try {
       const picture = await createImageBitmap(file, { resizeHeight: THUMB, resizeQuality: "medium" });
@@ -234,7 +238,7 @@ function preview(file) {
       const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.8));
       return URL.createObjectURL(blob);
     } catch {
-      return ""; // a kind that this browser cannot draw (HEIC): home will
+      return BLANK; // a kind that this browser cannot draw (HEIC): home will
     }
   });
   return painting;

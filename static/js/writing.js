@@ -4,7 +4,7 @@
 import { bring } from "./cards.js";
 import { DRAFT } from "./composer.js";
 import { fill, say } from "./say.js";
-import { add, copyOf } from "./uploads.js";
+import { add, BLANK, copyOf } from "./uploads.js";
 
 const COUNTED_FROM = 200; // letters left
 const composers = new WeakMap();
@@ -46,8 +46,9 @@ class Composer {
     const name = upload.file.name;
     const picture = line.querySelector("img");
     picture.alt = name;
+    picture.src = BLANK;
     upload.thumb.then((url) => {
-      if (url) picture.src = url;
+      picture.src = url;
     });
     for (const button of line.querySelectorAll("[data-act]")) {
       button.setAttribute("aria-label", fill(button.getAttribute("aria-label"), { name }));

@@ -54,10 +54,10 @@ class Server:
     def start(self) -> None:
         ports = ["--port", str(self.port), "--away-port", str(self.away_port)]
         command = [sys.executable, "-m", "homecircle", "serve", "--data", str(self.data), *ports]
-        environment = dict(os.environ) | {"HOMECIRCLE_ANNOUNCE": "0"}  # noqa: TID251  handed to the server
+        environment = dict(os.environ) | {"HOMECIRCLE_ANNOUNCE": "0"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        wait_for(self._answers, "the server to answer")
+        wait_for(self._answers, f"the server to answer; its log is {self.log}")
         wait_for((self.data / "control.sock").exists, "the server's control socket")
 
     def stop(self, *, kill: bool = False) -> None:
@@ -69,15 +69,16 @@ class Server:
 
     def setup_code(self) -> str:
         """A fresh set-up code, from the command that prints it."""
-        command = [sys.executable, "-m", "homecircle", "setup-code", "--data", str(self.data)]
-        printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
-        line = next(line for line in printed.splitlines() if line.startswith("Set-up code"))
-        return line.partition(":")[2].strip()
+        return self._printed("Set-up code")
 
     def setup_link(self) -> str:
+        """A fresh set-up code's link, which carries its secret behind the #."""
+        return self._printed("Open on a phone")
+
+    def _printed(self, what: str) -> str:
         command = [sys.executable, "-m", "homecircle", "setup-code", "--data", str(self.data)]
         printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
-        line = next(line for line in printed.splitlines() if line.startswith("Open on a phone"))
+        line = next(line for line in printed.splitlines() if line.startswith(what))
         return line.partition(":")[2].strip()
 
     def _answers(self) -> bool:
@@ -205,9 +206,11 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 def server(tmp_path: Path) -> Iterator[Server]:
     """A fresh house that nobody has claimed."""
     made = Server(tmp_path / "house")
-    made.start()
-    yield made
-    made.stop()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
     assert "Traceback" not in made.log.read_text(), made.log.read_text()[-4000:]
 
 

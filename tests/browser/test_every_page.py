@@ -11,7 +11,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
-from tests.browser.conftest import SAMPLES, People, Server, claim, invite, share, write
+from tests.browser.conftest import SAMPLES, People, Server, claim, invite, share, wait_for, write
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -20,7 +20,8 @@ FIRST_PAGE = 60_000  # bytes, compressed: HTML, CSS and scripts
 OUR_SCRIPTS = 10_240
 # Things wider than the page, and targets smaller than a finger (links within words excepted, as WCAG 2.5.8 does).
 NARROW = """() => {
-  const wide = document.documentElement.scrollWidth > innerWidth ? [`page ${document.documentElement.scrollWidth}`] : [];
+  const { scrollWidth } = document.documentElement;
+  const wide = scrollWidth > innerWidth ? [`page ${scrollWidth}`] : [];
   for (const one of document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")) {
     const target = one.matches(".vh, [type=checkbox], [type=radio]") ? one.closest("label") ?? one : one;
     const { width, height } = target.getBoundingClientRect();
@@ -31,9 +32,14 @@ NARROW = """() => {
   return wide;
 }"""
 
+# For those who are not in yet: as if they had chosen a size.
+ENLARGE = "addEventListener('DOMContentLoaded', () => document.documentElement.dataset.text = %d)"
+
 
 def faults(page: Page) -> list[str]:
     """What axe finds. It is put in through the debugger, so that the page's own policy stays as it is."""
+    # tall enough for the whole page: what a sticky bar covers at this moment is no fault of the page
+    page.set_viewport_size({"width": 390, "height": 4000})
     line = page.context.new_cdp_session(page)
     line.send("Runtime.evaluate", {"expression": AXE})
     asked = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
@@ -94,7 +100,7 @@ def test_pages_are_readable_for_all(
     ada.locator(f"[name=theme][value='{theme}']").check(force=True)
     ada.get_by_role("button", name="Save").click()
     stranger = people.come(color_scheme=theme)
-    stranger.add_init_script(f"addEventListener('DOMContentLoaded', () => document.documentElement.dataset.text = {size})")
+    stranger.add_init_script(ENLARGE % size)
     for page, paths in ((ada, pages), (stranger, strangers)):
         for name, path in paths.items():
             page.set_viewport_size({"width": 390, "height": 844})
@@ -113,8 +119,7 @@ def test_set_up_is_readable_for_all(
     people: People, server: Server, theme: str, size: int, picture: Callable[[Page, str], None]
 ) -> None:
     page, found = people.come(color_scheme=theme), []
-    script = f"addEventListener('DOMContentLoaded', () => document.documentElement.dataset.text = {size})"
-    page.add_init_script(script)
+    page.add_init_script(ENLARGE % size)
     page.goto("/")
     picture(page, f"setup-code-{theme}-{size}")
     found += faults(page)
@@ -135,10 +140,16 @@ def test_the_first_page_is_light(people: People, ada: Page) -> None:
     state = ada.context.storage_state()
     page = people.come(storage_state=state)
     answers: list[Response] = []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))
     page.goto("/")
     page.wait_for_load_state("load")
     page.locator(".post").first.wait_for()
+    named = page.evaluate("[...document.querySelectorAll('[data-behavior]')].map((one) => one.dataset.behavior)")
+
+    def came(name: str) -> bool:
+        return bool(page.evaluate("1")) and any(f"/js/{name}.js" in each.url for each in answers)
+
+    wait_for(lambda: all(came(name) for name in named), "every behaviour of the page")
     ours = weight = 0
     for answer in list(answers):
         kind = answer.headers.get("content-type", "").partition(";")[0]

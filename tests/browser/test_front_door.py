@@ -105,7 +105,8 @@ def test_real_photos_arrive_upright_and_in_the_order_chosen(ada: Page, ben: Page
     pictures = post.locator("img[srcset]")
     for number in range(3):
         pictures.nth(number).scroll_into_view_if_needed()
-        ben.wait_for_function("(one) => one.complete && one.naturalWidth > 0", arg=pictures.nth(number).element_handle())
+        picture = pictures.nth(number).element_handle()
+        ben.wait_for_function("(one) => one.complete && one.naturalWidth > 0", arg=picture)
     assert pictures.nth(1).evaluate(QUARTERS) == ["red", "green", "blue", "yellow"]
     width, height = pictures.nth(2).evaluate("(one) => [one.naturalWidth, one.naturalHeight]")
     assert abs(width / height - 4 / 3) < 0.01  # 4032 x 3024, and stored lying on its side
@@ -177,3 +178,12 @@ def test_the_bar_of_any_page_opens_a_composer(ada: Page) -> None:
     sheet.get_by_role("button", name="Share").click()
     ada.wait_for_url("**/")
     expect(ada.locator(".post .tile")).to_have_count(1)
+
+
+def test_signing_out_leaves_no_draft_behind(ada: Page) -> None:
+    write(ada, "A secret for later")
+    ada.goto("/devices")
+    ada.get_by_role("button", name="Sign out").first.click()
+    ada.wait_for_url("**/hello*")
+    ada.locator("[data-behavior=forget]").wait_for()
+    ada.wait_for_function("localStorage.length === 0")

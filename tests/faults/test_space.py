@@ -12,7 +12,8 @@ import pytest
 from homecircle import db, feed, files
 from homecircle.errors import NoSpace
 from homecircle.files import BALLAST, LOAN, Folder
-from tests.conftest import Family
+from homecircle.web import reserve
+from tests.conftest import Family, Home
 
 
 def fill(pages: int = 0) -> None:
@@ -97,3 +98,21 @@ def test_a_checkpoint_that_fails_does_not_undo_what_was_said(
     assert feed.publish(family.ada.id, "kept", [], [], "once").text == "kept"
     monkeypatch.undo()
     assert db.row("SELECT text FROM post") == ("kept",)
+
+
+def test_on_a_full_disk_pages_are_read_things_deleted_and_words_refused(
+    home: Home, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve.install(home.app)
+    post = feed.publish(family.ada.id, "before", [], [], "once")
+    ada = home.browser(family.ada)
+    monkeypatch.setattr(Folder, "free", lambda self: files.POSTS_KEEP_FREE - 1)
+    assert ada.get("/").status_code == 200
+    refused = ada.post("/feed", {"text": "too much", "once": "full"})
+    assert refused.status_code == 507 and b"writing waits" in refused.data
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "10"}
+    assert ada.post("/uploads", headers=tus).status_code == 507
+    assert ada.post(f"/feed/{post.public_id}/delete").status_code == 303
+    assert home.browser().post("/feed", {"text": "who am I"}).status_code == 401  # strangers learn nothing of it
+    monkeypatch.undo()
+    assert ada.post("/feed", {"text": "room again", "once": "full"}).status_code == 303

@@ -341,7 +341,9 @@ def test_at_the_tablet_private_pages_are_closed(home: Home, family: Family, tabl
     agree(home, family.ada, "4711")
     assert tablet.post("/who", {"member": family.ada.public_id, "pin": "1234"}).status_code == 422
     assert tablet.post("/who", {"member": family.ada.public_id, "pin": "4711"}).location == "/"
-    for path in ("/settings", "/settings/leave", "/devices", "/devices/sheet", "/house/asks", "/house/devices"):
+    assert tablet.get("/settings").location == "/who?stay=1"
+    assert "I am done here" in tablet.get("/who?stay=1").text
+    for path in ("/settings/look", "/settings/leave", "/devices", "/devices/sheet", "/house/asks", "/house/devices"):
         assert tablet.get(path).status_code == 403, path
     for path in ("/settings/leave", "/devices", "/members/invitations", "/house/away"):
         assert tablet.post(path, {"name": "x", "sure": "1"}).status_code == 403, path

@@ -1,0 +1,127 @@
+"""What the pages show of the vault: shots with words to be read out, months with their height, today's memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from babel.dates import get_month_names
+from flask_babel import format_date, format_datetime
+
+from homecircle import db
+from homecircle.devices import Pass
+from homecircle.vault import Tile, timeline
+from homecircle.vault.timeline import Month, Shot
+from homecircle.web import rendering
+
+FIRST = 60  # shots of the newest month that come with the page; fills rows of 3, 4, 5 and 6
+
+
+class ShotLine(NamedTuple):
+    """What `vault/_grid.html` draws: the tile, its day in words, and how long a video is."""
+
+    tile: Tile
+    day: str
+    lasts: str
+
+
+class MonthLine(NamedTuple):
+    """A month of the vault: '2026-07', 'July 2026', how many, and the powers of two that make this number."""
+
+    id: str
+    name: str
+    size: int
+    heights: tuple[int, ...]
+    year: int
+    month: int
+
+
+class MemoryLine(NamedTuple):
+    """The card *On this day*."""
+
+    day: str
+    date: str
+    years: int
+    size: int
+    is_today: bool
+    shot: ShotLine
+
+
+def lines(shots: Iterable[Shot]) -> list[ShotLine]:
+    """Return the shots with the words that a template needs."""
+    here = rendering.locale()
+    return [ShotLine(each.tile, _day(each.at.date(), here), lasts(getattr(each.tile, "duration", 0))) for each in shots]
+
+
+def months(found: list[Month]) -> list[MonthLine]:
+    """Return the months as the page draws them."""
+    return [_month(each) for each in found]
+
+
+def heights(size: int) -> tuple[int, ...]:
+    """Return the powers of two whose sum is `size`: classes h-1, h-2, h-4 ... say it to the style sheet."""
+    return tuple(1 << bit for bit in range(size.bit_length()) if size >> bit & 1)
+
+
+def lasts(seconds: float) -> str:
+    """'0:07', '12:40'; '' when it is not known."""
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02}" if whole else ""
+
+
+def day(date: dt.date) -> str:
+    """'3 July 2026'."""
+    return _day(date, rendering.locale())
+
+
+def moment(at: dt.datetime) -> str:
+    """'3 July 2026, 14:20': the camera's own clock, in no zone."""
+    return str(format_datetime(at, "d MMMM y, HH:mm", rebase=False))
+
+
+def month_name(number: int) -> str:
+    """'July 2026' for 202607."""
+    return _month_name(number, rendering.locale())
+
+
+@lru_cache(1)
+def month_numbers() -> dict[str, int]:
+    """Return the number of each month by its names in the languages of the house, case-folded."""
+    found = {}
+    for language in rendering.LANGUAGES:
+        for width in ("wide", "abbreviated"):
+            for number, name in get_month_names(width, locale=language).items():
+                found[name.rstrip(".").casefold()] = number
+    return found
+
+
+def today() -> dt.date:
+    """Return the viewer's day."""
+    return db.now().astimezone(rendering.zone()).date()
+
+
+def memory(me: Pass) -> MemoryLine | None:
+    """Return the card of today, or None."""
+    here = today()
+    found = timeline.memory(me.reader, here)
+    if found is None:
+        return None
+    same = (found.day.month, found.day.day) == (here.month, here.day)
+    return MemoryLine(day(found.day), found.day.isoformat(), found.years, found.size, same, lines([found.shot])[0])
+
+
+def _month(found: Month) -> MonthLine:
+    year, number = divmod(found.number, 100)
+    return MonthLine(f"{year}-{number:02}", month_name(found.number), found.size, heights(found.size), year, number)
+
+
+@lru_cache(4096)
+def _day(date: dt.date, _locale: str) -> str:
+    return str(format_date(date, "d MMMM y"))
+
+
+@lru_cache(2048)
+def _month_name(number: int, _locale: str) -> str:
+    return str(format_date(dt.date(number // 100, number % 100, 1), "LLLL y"))
