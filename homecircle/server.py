@@ -221,7 +221,8 @@ class Server:
             self._pictures.wait()
 
     def _moved(self, name: str, addresses: tuple[str, ...]) -> None:
-        log.info("now at %s, %s", name, ", ".join(addresses))
+        if addresses:
+            log.info("now at %s, %s", name, ", ".join(addresses))
         self.house.doors.forget()
 
     def _pull(self) -> None:

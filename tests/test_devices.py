@@ -397,14 +397,23 @@ def test_from_outside_one_asks_while_an_admin_has_opened_it(family: Family, cloc
     assert not devices.may_ask("away")
 
 
-def test_a_device_comes_back_to_its_place(family: Family) -> None:
-    before = devices.count()
-    gran = opened(family.grandma)
-    token, found = let_in(family, family.grandma.public_id, opened(family.ada), device=gran.device)
+def test_an_admins_own_device_comes_back_to_its_place(family: Family) -> None:
+    before, ada = devices.count(), opened(family.ada)
+    _, found = let_in(family, "", ada, "Ada", device=ada.device)
     assert found is not None
-    assert found.device_id == gran.device_id
+    assert found.device_id == ada.device_id
+    assert devices.recognise(family.ada.token, "home") is not None
     assert devices.count() == before
-    assert devices.recognise(token, "home") is not None
+
+
+def test_somebody_elses_device_comes_back_limited_in_place_of_the_old(family: Family) -> None:
+    before, gran = devices.count(), opened(family.grandma)
+    _, found = let_in(family, "", opened(family.ada), device=gran.device)
+    assert found is not None
+    assert found.id == family.grandma.id
+    assert found.limited
+    assert devices.count() == before
+    assert devices.recognise(family.grandma.token, "home") is None
 
 
 def test_a_full_house_is_told_to_the_one_who_answers(family: Family) -> None:

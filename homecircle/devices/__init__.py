@@ -88,8 +88,8 @@ __all__ = [
     "everyone", "find_tablet", "forget_guesses", "grant", "grant_by_code", "has_token", "icon_secret", "is_open",
     "look", "look_code", "look_words", "may_ask", "may_replace", "new_sheet", "note_use", "of_member", "offer",
     "offer_away", "offer_here", "offer_own", "offer_recovery", "offer_setup", "open_asking", "open_invitations",
-    "outside", "pair", "recognise", "refuse", "renew_code", "revoke", "revoke_all", "set_away", "sheet_made", "sit", "stand_up",
-    "standing", "today", "use_here", "void_sheet", "waiting", "was_signed_out", "withdraw",
+    "outside", "pair", "recognise", "refuse", "renew_code", "revoke", "revoke_all", "set_away", "sheet_made", "sit",
+    "stand_up", "standing", "today", "use_here", "void_sheet", "waiting", "was_signed_out", "withdraw",
 ]  # fmt: skip
 
 

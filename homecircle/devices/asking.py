@@ -67,8 +67,8 @@ class Standing(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What somebody inside answers: the words they see, the member (public id, '' for a new one), and the device of
-    that member (public id) whose place is gone on with, '' for a new place.
+    """What somebody inside answers: the words they see, the member (public id, '' for a new one), or the device (public
+    id) that comes back, '' for a further one.
     """
 
     words: str
@@ -215,19 +215,30 @@ def _crossing(found: Ask, by: Pass) -> Invitation:
 
 def _entry(found: Ask, answer: Answer, by: Pass) -> Invitation:
     """What the answer amounts to: an invitation for a new person, a further device, or one that comes back."""
+    if answer.device:
+        return _return(found, answer.device, by)
     if not answer.member:
         _keep_a_place()
         made = invitations.offer("member", found.name, by.id).invitation
         Invitation.update(link_until=db.now() + LASTS).where(Invitation.id == made.id).execute()
         return made
     member = members.get_public(answer.member)
-    if answer.device:
-        again = next((each for each in places.of_member(member.id) if each.public_id == answer.device), None)
-        if again is None:
-            raise NotFound
-        return crossing.token_for(again, found.door, by.id).invitation
     _keep_a_place()
     return invitations.make("device", member.name, member_id=member.id, made_by=by.id).invitation
+
+
+def _return(found: Ask, public_id: str, by: Pass) -> Invitation:
+    """A device comes back to its place. Somebody else's gets it as a new one, limited, in place of the old: else an
+    admin could read through another's device.
+    """
+    again = next((each for each in places.everyone() if each.public_id == public_id and each.member_id), None)
+    if again is None:
+        raise NotFound
+    if again.member_id == by.id:
+        return crossing.token_for(again, found.door, by.id).invitation
+    owner = members.roster()[again.member_id or 0]
+    return invitations.make("device", owner.name, member_id=again.member_id, made_by=by.id,
+                            device_id=again.id).invitation  # fmt: skip
 
 
 def _keep_a_place() -> None:

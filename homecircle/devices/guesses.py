@@ -60,7 +60,7 @@ def refuse_when_spent(budget: Budget, caller: Caller) -> None:
     own, shared = _buckets(budget, caller)
     seconds = max(_wait(shared, budget.shared, WINDOW), _wait(own, budget.own, WAIT))
     if seconds > 0:
-        raise TooMany("That was wrong too often. Please wait %(minutes)s minutes and try again.",
+        raise TooMany("That was too often. Please wait %(minutes)s minutes and try again.",
                       retry_after=seconds, minutes=-(-seconds // 60))  # fmt: skip
 
 

@@ -217,8 +217,7 @@ def pair(invitation: Invitation, door: str, device_name: str, replaced: str = ""
         if member_id is None:
             member_id = members.join(invitation.name, role=invitation.role, language=circle.get().language).id
         is_own = invitation.member_id is None or may_replace(invitation)
-        if replaced and is_own:
-            _give_up(replaced, member_id)
+        _give_up(invitation, replaced if is_own else "", member_id)
         token = places.add(member_id, device_name, door, added_by=None if is_own else invitation.made_by)
         if invitation.kind in {"sheet", "recover"}:
             events.record(f"{invitation.kind}.used", invitation.public_id, None, places.told(member_id))
@@ -254,11 +253,16 @@ def _forget_earlier(once: str | None) -> None:
         Invitation.delete().where((Invitation.once == once) & Invitation.used_at.is_null()).execute()
 
 
-def _give_up(public_id: str, member_id: int) -> None:
-    found = next((each for each in places.of_member(member_id) if each.public_id == public_id), None)
-    if found is None:
+def _give_up(invitation: Invitation, replaced: str, member_id: int) -> None:
+    """Close the device whose place is taken: the one the invitation names, or the one its member chose."""
+    if not (invitation.device_id or replaced):
+        return
+    found = [
+        each for each in places.of_member(member_id) if each.id == invitation.device_id or each.public_id == replaced
+    ]
+    if not found:
         raise NotFound
-    places.close(found, member_id)
+    places.close(found[0], member_id)
 
 
 def _claim() -> None:

@@ -8,7 +8,7 @@ from flask_babel import gettext
 from homecircle import backup, circle, feed, members, notices, threads, vault
 from homecircle.errors import HouseError, Invalid
 from homecircle.members import Face
-from homecircle.web import cards, composing, people, rendering
+from homecircle.web import cards, composing, people, rendering, shots
 
 pages = Blueprint("feed", __name__)
 
@@ -25,7 +25,8 @@ def index() -> str:
     if rendering.asked_by_htmx() and request.args:
         return rendering.page("feed/_page.html", cards=drawn, earlier=earlier, since=visit.since)
     return rendering.page("feed/index.html", cards=drawn, earlier=earlier, since=visit.since, toast=_removed(),
-                          people=_people(), around=people.around(g.me), checklist=_checklist())  # fmt: skip
+                          people=_people(), around=people.around(g.me), checklist=_checklist(),
+                          memory=None if request.args else shots.memory(g.me))  # fmt: skip
 
 
 @pages.get("/new")

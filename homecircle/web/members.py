@@ -29,12 +29,9 @@ class MemberLine(NamedTuple):
 
 
 @pages.get("/members")
-def index() -> str:
+def index() -> Response:
     """Everyone in the circle; admins see who is invited."""
-    lines = [_line(face, number == g.me.id) for number, face in members.present().items()]
-    waiting = doorstep.waiting() if g.me.is_admin else []
-    room = len(lines) + len(waiting) < members.LIMIT
-    return rendering.page("members/index.html", members=lines, invitations=waiting, room=room, errors={})
+    return _everyone({})
 
 
 @pages.get("/members/<public_id>")
@@ -54,8 +51,7 @@ def invite() -> Response:
     try:
         made = devices.offer("member", form.get("name", ""), g.me.id, role=_role(), once=form.get("once"))
     except HouseError as error:
-        lines = rendering.page("error.html", status=error.status, sentence=rendering.sentence(error))
-        return make_response(lines, error.status)
+        return _everyone(doorstep.problems(error), error.status)
     return make_response(rendering.page("members/invitation.html", shown=doorstep.shown(made)))
 
 
@@ -122,6 +118,14 @@ def face(public_id: str, stamp: str) -> Response:
 def circle_picture(stamp: str) -> Response:
     """The family's picture."""
     return _picture(circle.get().picture_id, stamp)
+
+
+def _everyone(errors: dict[str, str], status: int = 200) -> Response:
+    lines = [_line(face, number == g.me.id) for number, face in members.present().items()]
+    waiting = doorstep.waiting() if g.me.is_admin else []
+    room = len(lines) + len(waiting) < members.LIMIT
+    drawn = rendering.page("members/index.html", members=lines, invitations=waiting, room=room, errors=errors)
+    return make_response(drawn, status)
 
 
 def _line(face: members.Face, own: bool) -> MemberLine:

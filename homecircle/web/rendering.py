@@ -93,6 +93,7 @@ def install(app: Flask) -> None:
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_globals)
+    app.before_request(_take_standing)
 
 
 def asset(app: Flask, version: str, path: str) -> Asset | None:
@@ -244,6 +245,13 @@ def _packed(path: Path) -> Asset:
     return Asset(plain, gzip.compress(plain, 6, mtime=0) if packable else b"", media_type)
 
 
+def _take_standing() -> None:
+    """Take the live cursor before the page reads anything: what is committed in between is told by the stream."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if g.get("me") and request.method == "GET" and not asked_by_htmx() and not hasattr(view, "is_medium"):
+        g.standing = notices.standing(g.me.id)
+
+
 def _globals() -> dict[str, object]:
     # An error page may be drawn before anyone is known, so nothing here may be missing.
     opened: Pass | None = g.get("me")
@@ -253,7 +261,7 @@ def _globals() -> dict[str, object]:
         me = Me(face.id, face.name, face.colour, face.picture, face.role, opened.text_size, opened.theme,
                 opened.language, opened.zone, opened.device)  # fmt: skip
     host = request.host.rpartition(":")[0] or request.host
-    cursor, has_new = notices.standing(opened.id) if opened and me and not asked_by_htmx() else ("", False)
+    cursor, has_new = g.get("standing") or ("", False)
     return {
         "me": me, "circle": circle.get() if me else None, "door": g.get("door", "home"), "hx": asked_by_htmx(),
         "secure": g.get("door") == "away" or host in {"localhost", "127.0.0.1", "[::1]"},

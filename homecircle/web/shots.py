@@ -38,6 +38,13 @@ class MonthLine(NamedTuple):
     month: int
 
 
+class YearLine(NamedTuple):
+    """A year of *Jump to month*: twelve of (short name, '2026-07' or '' when it is empty, whole name, how many)."""
+
+    year: int
+    months: list[tuple[str, str, str, int]]
+
+
 class MemoryLine(NamedTuple):
     """The card *On this day*."""
 
@@ -58,6 +65,13 @@ def lines(shots: Iterable[Shot]) -> list[ShotLine]:
 def months(found: list[Month]) -> list[MonthLine]:
     """Return the months as the page draws them."""
     return [_month(each) for each in found]
+
+
+def years(found: list[MonthLine]) -> list[YearLine]:
+    """Return the years that hold something, newest first, with all their months."""
+    there, here = {(each.year, each.month): each for each in found}, rendering.locale()
+    return [YearLine(year, [_cell(there.get((year, number)), _short(number, here)) for number in range(1, 13)])
+            for year in dict.fromkeys(each.year for each in found)]  # fmt: skip
 
 
 def heights(size: int) -> tuple[int, ...]:
@@ -115,6 +129,15 @@ def memory(me: Pass) -> MemoryLine | None:
 def _month(found: Month) -> MonthLine:
     year, number = divmod(found.number, 100)
     return MonthLine(f"{year}-{number:02}", month_name(found.number), found.size, heights(found.size), year, number)
+
+
+def _cell(month: MonthLine | None, short: str) -> tuple[str, str, str, int]:
+    return (short, month.id, month.name, month.size) if month else (short, "", "", 0)
+
+
+@lru_cache(64)
+def _short(number: int, _locale: str) -> str:
+    return str(format_date(dt.date(2000, number, 1), "LLL"))
 
 
 @lru_cache(4096)

@@ -24,7 +24,7 @@ def index() -> str:
     found = shots.months(timeline.months(g.me.reader))
     drawn, more = ([], "") if not found else _grid(found[0].id, "", shots.FIRST)
     return rendering.page("vault/index.html", months=found, shots=drawn, more=more, left=_left(found, len(drawn)),
-                          month=found[0] if found else None, toast=_removed())  # fmt: skip
+                          month=found[0] if found else None, years=shots.years(found), toast=_removed())  # fmt: skip
 
 
 @pages.get("/<int:year>-<int:number>")
@@ -35,7 +35,7 @@ def month(year: int, number: int) -> str:
     left = shots.heights(max(0, min(request.args.get("left", one.size, int), one.size) - len(drawn)))
     part = request.args.get("part") == "grid"
     return rendering.page("vault/_grid.html" if part else "vault/month.html", shots=drawn, more=more, left=left,
-                          month=one, rest=sum(left))  # fmt: skip
+                          month=one)  # fmt: skip
 
 
 @pages.get("/files")

@@ -42,7 +42,9 @@ def main() -> int:
     print(_told(about := machine()), flush=True)
     figures = [figure for name in wanted for figure in _measured(name, Form(chosen.long))]
     if chosen.json:
-        lines = [{name: getattr(each, name) for name in Figure.__slots__} | {"verdict": each.verdict} for each in figures]  # type: ignore[attr-defined]
+        lines = [
+            {name: getattr(each, name) for name in Figure.__slots__} | {"verdict": each.verdict} for each in figures
+        ]  # type: ignore[attr-defined]
         chosen.json.write_text(json.dumps({"machine": about, "figures": lines}, indent=1))
     return 0
 

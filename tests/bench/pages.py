@@ -160,5 +160,7 @@ def _same(ours: str, theirs: str) -> str:
     if plain[0] == plain[1]:
         return f"the same {len(ours.encode()) / 1000:.0f} kB of HTML"
     at = next((i for i, (a, b) in enumerate(zip(*plain, strict=False)) if a != b), 0)
-    print(f"    bare page differs at ...{plain[0][max(0, at - 40) : at + 60]}\n    {'against':>20} ...{plain[1][max(0, at - 40) : at + 60]}")
+    print(
+        f"    bare page differs at ...{plain[0][max(0, at - 40) : at + 60]}\n    {'against':>20} ...{plain[1][max(0, at - 40) : at + 60]}"
+    )
     return f"NOT the same HTML: {len(plain[0])} against {len(plain[1])} characters"

@@ -29,11 +29,12 @@ ARGUMENTS = [
 SAMPLES = Path(__file__).parent.parent / "samples"
 PHONE = {"width": 390, "height": 844}
 PATIENCE = 20.0  # seconds for a server to start or stop
-# What Chromium itself writes: when a request was cut or refused, which some tests do on purpose; and of the header
-# that helps on https only.
+# What Chromium itself writes: when a request was cut or refused, which some tests do on purpose; and of the headers
+# that help on https only.
 OWN_WORDS = (
     "Failed to load resource: ",
     "The Cross-Origin-Opener-Policy header has been ignored",
+    "Clear-Site-Data header on ",
     "htmx: htmx:error: Failed to fetch",
 )
 

@@ -180,10 +180,10 @@ def test_the_bar_of_any_page_opens_a_composer(ada: Page) -> None:
     expect(ada.locator(".post .tile")).to_have_count(1)
 
 
-def test_signing_out_leaves_no_draft_behind(ada: Page) -> None:
-    write(ada, "A secret for later")
-    ada.goto("/devices")
-    ada.get_by_role("button", name="Sign out").first.click()
-    ada.wait_for_url("**/hello*")
-    ada.locator("[data-behavior=forget]").wait_for()
-    ada.wait_for_function("localStorage.length === 0")
+def test_signing_out_leaves_no_draft_behind(ben: Page) -> None:
+    write(ben, "A secret for later")
+    ben.goto("/devices")
+    ben.get_by_role("button", name="Sign out").first.click()
+    ben.wait_for_url("**/hello*")
+    ben.locator("[data-behavior=forget]").wait_for()
+    ben.wait_for_function("localStorage.length === 0")

@@ -38,7 +38,18 @@ class Image:
         subprocess.run([f"mkfs.{kind}", "-q", *options, str(self.file)], check=True, capture_output=True)
 
     def mount(self) -> None:
-        subprocess.run(["mount", "-o", "loop", str(self.file), str(self.root)], check=True)
+        """Mount. A mount namespace that began meanwhile (a container, another test) may still hold the file system
+        that was shut down, and then the kernel hands out that one: wait until it has let go."""
+        for _ in range(600):
+            subprocess.run(["mount", "-o", "loop", str(self.file), str(self.root)], check=True)
+            try:
+                (self.root / "alive").write_bytes(b"yes")
+            except OSError:
+                self.unmount()
+                threading.Event().wait(0.5)
+            else:
+                return
+        raise AssertionError(f"another mount namespace of this machine holds {self.file}")
 
     def unmount(self) -> None:
         """Unmount as soon as the last of the killed processes has let go."""

@@ -1,0 +1,270 @@
+"""The pages of the vault through the client: months, search, links, captions, trash, ZIP, on this day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from homecircle import db, feed, vault
+from homecircle.vault import timeline
+from homecircle.web import bundling
+from tests.conftest import SAMPLES, Browser, Family, Home, Person, photo
+from tests.test_timeline import picture
+
+
+def _share(home: Home, person: Person, *names: str, text: str = "", to: tuple[Person, ...] = ()) -> list[str]:
+    """A post with these samples; returns the items' ids in order."""
+    before = db.row("SELECT coalesce(max(id), 0) FROM item")[0]
+    data = {"text": text, "once": db.random_id(), "photos": [photo(name) for name in names]}
+    home.browser(person).post("/feed", data | ({"for": [each.public_id for each in to]} if to else {}))
+    home.draw()
+    return [row[0] for row in db.rows("SELECT public_id FROM item WHERE id > ? ORDER BY id", before)]
+
+
+def test_the_vault_shows_months_and_what_one_may_see(home: Home, family: Family) -> None:
+    assert "Photos people post land here by themselves." in home.browser(family.ben).get("/vault").text
+    for_all = _share(home, family.ada, "cake.jpg", "garden.jpg")
+    secret = _share(home, family.ada, "harbour.jpg", to=(family.cleo,))
+    page, theirs = home.browser(family.ben).get("/vault").text, home.browser(family.cleo).get("/vault").text
+    assert all(f"/vault/{each}" in page for each in for_all)
+    assert secret[0] not in page
+    assert secret[0] in theirs
+    assert 'href="/vault/links"' in page and 'aria-current="page"' in page
+
+
+def test_a_long_month_comes_in_pages_that_know_their_height(home: Home, family: Family) -> None:
+    for number in range(200):
+        picture(family.ada, f"2024-07-{1 + number % 28:02}T10:00:00")
+    picture(family.ada, "2023-01-01T10:00:00")
+    ada = home.browser(family.ada)
+    page = ada.get("/vault").text
+    assert page.count('class="shot"') == 60
+    assert re.search(r'month-body h-8 h-64 h-128"', page)  # 200
+    more = re.search(r'month-more h-4 h-8 h-128" hx-get="([^"]+)"', page)[1].replace("&amp;", "&")  # 140
+    part = ada.get(more).text
+    assert part.count('class="shot"') == 140
+    assert "month-more" not in part and "<html" not in part
+    assert not set(re.findall(r'data-id="(\w+)"', page)) & set(re.findall(r'data-id="(\w+)"', part))
+    assert 'hx-get="/vault/2023-01?part=grid"' in page
+    assert ada.get("/vault/2024-07").text.count('class="shot"') == 180
+    for nowhere in ("/vault/2022-01", "/vault/2024-13", "/vault/0-0", "/vault/99999999999999999999-01"):
+        assert ada.get(nowhere).status_code == 404, nowhere
+    assert home.browser(family.ben).get("/vault/2024-07").status_code == 404
+
+
+def test_the_number_of_statements_does_not_grow_with_the_page(home: Home, family: Family) -> None:
+    def statements(path: str) -> int:
+        asked: list[str] = []
+        db.database.connection().set_trace_callback(asked.append)
+        home.browser(family.ada).get(path)
+        db.database.connection().set_trace_callback(None)
+        return len(asked)
+
+    for number in range(3):
+        feed.publish(
+            family.ada.id, "cake https://example.org", [picture(family.ada, "2024-07-01T10:00:00")], [], f"{number}"
+        )
+    paths = ("/vault", "/vault/2024-07", "/vault/search?q=cake", "/vault/links")
+    few = [statements(path) for path in paths]
+    for number in range(50):
+        feed.publish(
+            family.ada.id, "cake https://example.org", [picture(family.ada, "2024-07-01T10:00:00")], [], f"m{number}"
+        )
+    many = [statements(path) for path in paths]
+    assert all(later <= earlier for later, earlier in zip(many, few, strict=True)), (few, many)
+    assert max(many) <= 10
+
+
+def test_search_finds_and_tells_nothing_of_the_unseen(home: Home, family: Family) -> None:
+    _share(home, family.ada, "cake.jpg", text="Swimming badge <b>!", to=(family.cleo,))
+    ada, ben = home.browser(family.ada), home.browser(family.ben)
+    page = ada.get("/vault/search?q=swim").text
+    assert "<mark>Swim</mark>ming badge &lt;b&gt;!" in page
+    assert ada.get("/vault/search?q=cake").text.count('class="row found"') == 1
+    unseen, nothing = (ben.get(f"/vault/search?q={word}").text for word in ("swim", "zwim"))
+    assert "Nothing found" in unseen
+    assert unseen.replace("swim", "zwim") == nothing
+    assert "Cleo" in ben.get("/vault/search?q=cle").text
+
+
+def test_links_are_listed_without_asking_the_outside(home: Home, family: Family) -> None:
+    home.browser(family.ada).post("/feed", {"text": "Look: https://example.org/cake, javascript:alert(1)", "once": "1"})
+    page = home.browser(family.ben).get("/vault/links").text
+    assert 'href="https://example.org/cake"' in page
+    assert "javascript:" not in page
+    assert "Ada, now" in page
+
+
+def test_a_caption_is_written_by_its_uploader(home: Home, family: Family) -> None:
+    item = _share(home, family.ada, "cake.jpg")[0]
+    ada, ben = home.browser(family.ada), home.browser(family.ben)
+    assert "Caption and description" in ada.get(f"/vault/{item}").text
+    assert "Caption and description" not in ben.get(f"/vault/{item}").text
+    assert (
+        ada.post(f"/vault/{item}/edit", {"caption": "Mia's <cake>", "description": "It has 7 candles"}).status_code
+        == 303
+    )
+    page = ben.get(f"/vault/{item}").text
+    assert "<h1>Mia&#39;s &lt;cake&gt;</h1>" in page.replace("<h1 >", "<h1>")
+    assert 'alt="It has 7 candles"' in page
+    assert "Mia&#39;s &lt;cake&gt;" in ben.get(f"/vault/{item}?part=caption").text
+    assert ben.post(f"/vault/{item}/edit", {"caption": "Mine"}).status_code == 403
+    wrong = ada.post(f"/vault/{item}/edit", {"caption": "x" * 301, "description": "kept"})
+    assert wrong.status_code == 422
+    assert "x" * 301 in wrong.text and "kept" in wrong.text and 'role="alert"' in wrong.text
+
+
+def test_the_trash_gives_back(home: Home, family: Family) -> None:
+    item = _share(home, family.ada, "cake.jpg", text="Party")[0]
+    ada, ben = home.browser(family.ada), home.browser(family.ben)
+    assert ben.post(f"/vault/{item}/delete").status_code == 403
+    gone = ada.post(f"/vault/{item}/delete")
+    assert gone.status_code == 303
+    assert f'action="/vault/{item}/restore"' in ada.get(gone.location).text
+    for who in (ada, ben):
+        assert who.get(f"/vault/{item}").status_code == 404
+        assert item not in who.get("/vault").text + who.get("/").text
+    assert f"/vault/{item}/restore" in ada.get("/vault/trash").text
+    assert item not in ben.get("/vault/trash").text
+    assert ben.post(f"/vault/{item}/restore").status_code == 404
+    assert ada.post(f"/vault/{item}/restore").status_code == 303
+    assert item in ben.get("/vault").text
+    post = re.search(r'id="post-(\w+)"', ada.get("/").text)[1]
+    ada.post(f"/feed/{post}/delete")
+    assert f'action="/feed/{post}/restore"' in ada.get("/vault/trash").text
+    ada.post(f"/feed/{post}/restore")
+    assert "Party" in ben.get("/").text
+
+
+def _zip(browser: Browser, items: list[str]) -> zipfile.ZipFile:
+    answer = browser.post("/vault/zip", {"items": items})
+    assert answer.status_code == 200
+    assert int(answer.headers["Content-Length"]) == len(answer.data)
+    return zipfile.ZipFile(io.BytesIO(answer.data))
+
+
+def test_several_are_downloaded_as_a_zip_of_known_size(home: Home, family: Family) -> None:
+    items = _share(home, family.ada, "cake.jpg", "garden.jpg", "cake.jpg")
+    mine = _zip(home.browser(family.ada), items)
+    assert mine.testzip() is None
+    assert len(set(mine.namelist())) == 3
+    whole = [mine.read(name) for name in mine.namelist()]
+    assert whole == [(SAMPLES / name).read_bytes() for name in ("cake.jpg", "garden.jpg", "cake.jpg")]
+    theirs = _zip(home.browser(family.ben), items)
+    for name, item in zip(theirs.namelist(), items, strict=True):
+        assert theirs.read(name) == home.browser(family.ben).get(f"/vault/{item}/original").data
+
+
+def test_a_zip_holds_only_what_one_may_see_and_is_one_at_a_time(home: Home, family: Family) -> None:
+    secret = _share(home, family.ada, "harbour.jpg", to=(family.cleo,))
+    seen = _share(home, family.ada, "cake.jpg")
+    ben = home.browser(family.ben)
+    assert len(_zip(ben, secret + seen).namelist()) == 1
+    assert ben.post("/vault/zip", {"items": secret}).status_code == 404
+    assert ben.post("/vault/zip", {"items": ["nothing"]}).status_code == 404
+    assert bundling._one.acquire(blocking=False)
+    try:
+        busy = ben.post("/vault/zip", {"items": seen})
+        assert busy.status_code == 429
+        assert busy.headers["Retry-After"] == "60"
+    finally:
+        bundling._one.release()
+    assert len(_zip(ben, seen).namelist()) == 1
+
+
+def test_several_go_to_the_trash_or_none(home: Home, family: Family) -> None:
+    mine, theirs = _share(home, family.ben, "cake.jpg")[0], _share(home, family.ada, "garden.jpg")[0]
+    ben = home.browser(family.ben)
+    assert ben.post("/vault/delete", {"items": [mine, theirs]}).status_code == 403
+    assert mine in ben.get("/vault").text
+    assert ben.post("/vault/delete", {"items": [mine]}).status_code == 303
+    assert mine not in ben.get("/vault").text
+
+
+def test_on_this_day_stands_on_home_until_one_sends_it_away(home: Home, family: Family) -> None:
+    today = db.now().date()
+    item = picture(family.ada, f"2019-{today:%m-%d}T10:00:00")
+    feed.publish(family.ada.id, "", [item], [], "p")
+    ben = home.browser(family.ben)
+    assert f"{today.year - 2019} years ago today" in ben.get("/").text
+    assert item in ben.get(f"/vault/on-this-day?day=2019-{today:%m-%d}").text
+    assert item in ben.get("/vault/on-this-day").text
+    assert ben.post("/vault/on-this-day/hide", {"day": f"2019-{today:%m-%d}"}).status_code == 303
+    assert "years ago today" not in ben.get("/").text
+    cleo = home.browser(family.cleo)
+    assert cleo.post("/vault/on-this-day/hide", headers={"HX-Request": "true"}).text == ""
+    assert "years ago today" not in cleo.get("/").text
+    assert "years ago today" in home.browser(family.grandma).get("/").text
+    assert ben.get("/vault/on-this-day?day=never").status_code == 200
+
+
+def test_a_post_of_many_shows_all_on_a_page_of_its_own(home: Home, family: Family) -> None:
+    items = _share(home, family.ada, *["cake.jpg"] * 6, text="Six", to=(family.cleo,))
+    post = re.search(r'data-all="/vault/of/(\w+)"', home.browser(family.cleo).get("/").text)[1]
+    for path in (f"/vault/of/{post}", f"/vault/of/{post}?part=grid"):
+        page = home.browser(family.cleo).get(path).text
+        assert re.findall(r'data-id="(\w+)"', page) == items
+        assert home.browser(family.ben).get(path).data == home.browser(family.ben).get("/vault/of/nowhere").data
+
+
+@pytest.mark.parametrize("part", ["caption", "shot", "tile"])
+def test_parts_of_the_unseen_answer_like_nothing(home: Home, family: Family, part: str) -> None:
+    secret = _share(home, family.ada, "harbour.jpg", to=(family.cleo,))[0]
+    ben = home.browser(family.ben)
+    assert home.browser(family.cleo).get(f"/vault/{secret}?part={part}").status_code == 200
+    for method, tail in (("GET", f"?part={part}"), ("POST", "/edit"), ("POST", "/delete"), ("POST", "/restore")):
+        seen, nowhere = (ben.open(f"/vault/{each}{tail}", method) for each in (secret, "a" * 16))
+        assert (seen.status_code, seen.data) == (404, nowhere.data), tail
+
+
+def test_the_words_of_a_photo_name_who_when_and_its_post(home: Home, family: Family) -> None:
+    item = picture(family.ada, "2019-07-03T14:20:00")
+    post = feed.publish(family.ada.id, "", [item], [], "p")
+    words = home.browser(family.ben).get(f"/vault/{item}?part=caption").text
+    assert "Ada · 3 July 2019, 14:20" in words
+    assert f'href="/feed/{post.public_id}"' in words and f'href="/vault/{item}/original"' in words
+
+
+def test_a_house_of_before_the_vault_is_filled(tmp_path: Path) -> None:
+    """The migration finds what is there already: months, rights, words."""
+    from playhouse.migrations import Runner
+
+    path = tmp_path / "old.sqlite3"
+    db.database.init(str(path), pragmas=db._PRAGMAS)
+    db.database.connect()
+    try:
+        Runner(db.database, str(db.MIGRATIONS)).up("0003_ways_in")
+        for sql in (
+            "INSERT INTO member (public_id, name, colour, role, joined_at) VALUES ('a', 'Ada', 1, 'admin', 0)",
+            "INSERT INTO original (sha256, size, media_type, path, stamp, state, arrived_at) "
+            "VALUES ('x', 1, 'image/jpeg', 'p', 's', 'ready', 0)",
+            "INSERT INTO item (public_id, original_id, member_id, kind, name, taken, added_at) "
+            "VALUES ('i', 1, 1, 'photo', 'IMG_1.jpg', '2019-07-03T10:00:00', 0)",
+            "INSERT INTO post (public_id, author_id, text, audience_id, shared_at, once) VALUES ('p', 1, '東京タワー', 1, 0, 'p')",
+            "INSERT INTO post_item VALUES (1, 0, 1)",
+        ):
+            db.database.execute_sql(sql)
+        Runner(db.database, str(db.MIGRATIONS)).up()
+        assert db.rows("SELECT * FROM item_place") == [(0, 0, 20190703100000, 1)]
+        assert [each.number for each in timeline.months(99)] == [201907]
+        assert (
+            len(db.rows("SELECT rowid FROM found WHERE found MATCH ?", '{words} : "タ ワ ー" AND {facts} : "ƒr0"')) == 1
+        )
+        assert vault.get("i", 99).name == "IMG_1.jpg"
+    finally:
+        db.database.close()
+
+
+def test_years_are_whole_in_the_sheet(home: Home, family: Family) -> None:
+    picture(family.ada, "2019-07-03T14:20:00")
+    picture(family.ada, "2021-01-03T14:20:00")
+    page = home.browser(family.ada).get("/vault").text
+    assert [int(each) for each in re.findall(r'<h3 id="jump-(\d+)"', page)] == [2021, 2019]
+    assert page.count('class="jump-month" href') == 2
+    assert page.count("data-empty aria-hidden") == 22
+    assert dt.date.today().year >= 2021  # noqa: DTZ011
