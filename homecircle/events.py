@@ -19,12 +19,12 @@ EVERYONE = 1  # the audience row that the first migration makes
 PAGE = 200
 
 
-# The token of the newest event that a member (:me) may see.
+# The token of the newest event that a member (:reader) may see.
 NEWEST = f"""
 SELECT token FROM event WHERE id = (SELECT max(id) FROM (
   SELECT max(id) AS id FROM event WHERE audience_id = {EVERYONE}
   UNION ALL SELECT (SELECT max(id) FROM event WHERE event.audience_id = mine.audience_id)
-    FROM audience_member AS mine WHERE mine.member_id = :me))"""
+    FROM audience_member AS mine WHERE mine.member_id = :reader))"""
 
 
 class Event(db.Model):
@@ -85,7 +85,7 @@ def ring() -> None:
 
 def cursor(member_id: int) -> str:
     """Return the token of the newest event that the member may see, or '' when there is none."""
-    found = db.row(NEWEST, {"me": member_id})
+    found = db.row(NEWEST, {"reader": member_id})
     return found[0] if found else ""
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import peewee
 
 from homecircle import audiences, db, events, members, vault
+from homecircle.devices import places
 from homecircle.errors import Invalid, NotAllowed, NotFound
 from homecircle.vault.words import for_search
 
@@ -108,13 +109,20 @@ def take_down(post: Post, member_id: int, *, is_admin: bool) -> None:
     with db.transaction():
         Post.update(deleted_at=db.now(), deleted_by=member_id).where(Post.id == post.id).execute()
         db.rows("DELETE FROM post_reader WHERE post_id = ?", post.id)
+        if post.author_id != member_id:
+            places.note_deed(member_id, "took-down", members.roster()[post.author_id].name)
         events.record("post.deleted", post.public_id, member_id, post.audience_id, post_id=post.id)
 
 
-def put_back(public_id: str, member_id: int) -> Post:
-    """Take a post out of one's own trash. `NotFound` when it is not there, or its 30 days are over."""
+def put_back(public_id: str, member_id: int, reader: int) -> Post:
+    """Take a post out of one's own trash. `NotFound` when it is not there, or its 30 days are over.
+
+    `reader` is as whom the device may see (0 while it is limited).
+    """
     found = Post.get_or_none(Post.public_id == public_id, Post.deleted_by == member_id)
     if found is None or found.deleted_at is None or found.deleted_at < db.now() - TRASH_LASTS:
+        raise NotFound
+    if not audiences.may_see(reader, found.audience_id):
         raise NotFound
     with db.transaction():
         Post.update(deleted_at=None, deleted_by=None).where(Post.id == found.id).execute()

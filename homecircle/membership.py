@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from homecircle import db, devices, events, feed, members
+from homecircle.devices import places
 from homecircle.errors import NotAllowed
 
 LOG_PAGE = 200
@@ -60,8 +61,7 @@ def unmake_admin(public_id: str, by: int) -> None:
 
 def note(actor_id: int, verb: str, about: str) -> None:
     """Write down what an admin did, in the transaction that does it."""
-    db.rows("INSERT INTO deed (actor_id, verb, about, done_at) VALUES (?, ?, ?, ?)",
-            actor_id, verb, about, int(db.now().timestamp()))  # fmt: skip
+    places.note_deed(actor_id, verb, about)
 
 
 def log() -> list[Deed]:

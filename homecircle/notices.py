@@ -8,28 +8,39 @@ pause; the divider stands where the cursor was then; a visible page moves it.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import NamedTuple
 
 from homecircle import audiences, db, events
+from homecircle.errors import NoSpace
 
 PAUSE = dt.timedelta(minutes=30)
 TOUCH = dt.timedelta(minutes=5)  # how finely activity is written down
 PAGE = 80
+ADDED_SHOWN = dt.timedelta(days=7)
+# What an admin, or the member it is about, should hear of at once: somebody asks to come in, a device in one's name.
+TOLD_OF_DEVICES = (
+    "ask.made", "ask.answered", "device.added", "sheet.made", "sheet.used", "recover.used", "face.closed",
+)  # fmt: skip
 
 
 class Visit(NamedTuple):
-    """Where the divider stands: posts up to `post` were seen before; `since` is when the last visit ended, or None."""
+    """Where the divider stands: posts up to `post` were seen before; `since` is when the last visit ended, or None.
+
+    `begins` says that this very look begins the visit.
+    """
 
     post: int
     since: dt.datetime | None
+    begins: bool = False
 
 
 class Notice(NamedTuple):
     """One line of *Since*: what happened (`verb`), who did it, under which post (public id and first words)."""
 
     verb: str
-    actor_id: int
+    actor_id: int | None
     subject: str
     at: int
     post: str | None
@@ -49,57 +60,68 @@ def visit(member_id: int, newest: int) -> Visit:
     if begins:
         stands, since = seen, active
     if begins or newest > seen or db.moment(active) < moment - TOUCH:
-        with db.transaction():
+        with contextlib.suppress(NoSpace), db.transaction():  # reading goes on when the disk is full
             db.rows("UPDATE member SET seen_post = max(seen_post, ?), visit_post = ?, visit_since = ?, active_at = ? "
                     "WHERE id = ?", newest, stands, since, int(moment.timestamp()), member_id)  # fmt: skip
-    return Visit(stands, db.moment(since) if since else None)
+    return Visit(stands, db.moment(since) if since else None, begins)
 
 
-def since(member_id: int) -> list[Notice]:
+def since(member_id: int, reader: int | None = None) -> list[Notice]:
     """Return the newest notices of a member, newest first; those after the event cursor are new."""
-    return [
-        Notice._make((*row[:6], bool(row[6]), bool(row[7])))
-        for row in db.rows(_SINCE, {"me": member_id, "limit": PAGE})
-    ]
+    whose = {"me": member_id, "reader": member_id if reader is None else reader, "limit": PAGE}
+    return [Notice._make((*row[:6], bool(row[6]), bool(row[7]))) for row in db.rows(_SINCE, whose)]
 
 
-def standing(member_id: int) -> tuple[str, bool]:
-    """Return (live cursor, whether the dot is lit): what the shell of every page shows, in one statement."""
-    found = db.row(f"SELECT ({events.NEWEST}), EXISTS ({_DOT})", {"me": member_id})
-    return found[0] or "", bool(found[1])
+class Standing(NamedTuple):
+    """What the shell of every page shows: the live cursor, the dot, and whether a device was added in one's name."""
+
+    cursor: str
+    has_new: bool
+    has_added: bool
 
 
-def has_new(member_id: int) -> bool:
+def standing(member_id: int, reader: int) -> Standing:
+    """Return what the shell of a member's page shows, in one statement."""
+    week = int((db.now() - ADDED_SHOWN).timestamp())
+    found = db.row(_STANDING, {"me": member_id, "reader": reader, "week": week})
+    return Standing(found[0] or "", bool(found[1]), bool(found[2]))
+
+
+def has_new(member_id: int, reader: int | None = None) -> bool:
     """Say whether the dot is lit: a post, a message or a wave for this member after their event cursor."""
-    return bool(db.row(_DOT, {"me": member_id}))
+    return bool(db.row(_DOT, {"me": member_id, "reader": member_id if reader is None else reader}))
 
 
 def see(member_id: int) -> None:
     """The member has opened *Since*: everything up to now is seen, on all their devices."""
     newest = db.row("SELECT coalesce(max(id), 0) FROM event")[0]
     if newest > db.row("SELECT seen_event FROM member WHERE id = ?", member_id)[0]:
-        with db.transaction():
+        with contextlib.suppress(NoSpace), db.transaction():
             db.rows("UPDATE member SET seen_event = ? WHERE id = ?", newest, member_id)
 
 
 _VISIT = "SELECT seen_post, visit_post, visit_since, active_at FROM member WHERE id = ?"
-_MINE = audiences.VISIBLE.replace("audience_id", "event.audience_id", 2).replace("?", ":me")
-_TELLS = """(
+_MINE = audiences.VISIBLE.replace("audience_id", "event.audience_id", 2).replace("?", ":reader")
+_QUOTED = ", ".join(f"'{verb}'" for verb in TOLD_OF_DEVICES)
+_TELLS = f"""(
   (event.verb = 'post.published' AND post.deleted_at IS NULL)
   OR (event.verb = 'message.said' AND post.deleted_at IS NULL AND EXISTS (
     SELECT 1 FROM message WHERE message.public_id = event.subject AND message.deleted_at IS NULL AND (
       post.author_id = :me OR EXISTS (SELECT 1 FROM message AS earlier WHERE earlier.post_id = post.id
         AND earlier.author_id = :me AND earlier.deleted_at IS NULL AND earlier.id < message.id))))
-  OR event.verb = 'wave.sent')"""
+  OR event.verb = 'wave.sent' OR event.verb IN ({_QUOTED}))"""
 _LISTED = f"""({_TELLS} OR event.verb = 'member.joined'
   OR (event.verb = 'mark.made' AND post.author_id = :me AND post.deleted_at IS NULL AND EXISTS (
     SELECT 1 FROM mark WHERE mark.post_id = post.id AND mark.member_id = event.actor_id)))"""
 _SINCE = f"""
 SELECT event.verb, event.actor_id, event.subject, event.at, post.public_id, post.text,
-  event.verb IN ('message.said', 'mark.made', 'wave.sent'), event.id > me.seen_event
+  event.verb IN ('message.said', 'mark.made', 'wave.sent', {_QUOTED}), event.id > me.seen_event
 FROM event JOIN member AS me ON me.id = :me LEFT JOIN post ON post.id = event.post_id
-WHERE event.actor_id <> :me AND {_MINE} AND {_LISTED} ORDER BY event.id DESC LIMIT :limit"""
+WHERE event.actor_id IS NOT :me AND {_MINE} AND {_LISTED} ORDER BY event.id DESC LIMIT :limit"""
 _DOT = f"""
 SELECT 1 FROM event LEFT JOIN post ON post.id = event.post_id
-WHERE event.id > (SELECT seen_event FROM member WHERE id = :me) AND event.actor_id <> :me
+WHERE event.id > (SELECT seen_event FROM member WHERE id = :me) AND event.actor_id IS NOT :me
   AND {_MINE} AND {_TELLS} LIMIT 1"""
+_STANDING = f"""
+SELECT ({events.NEWEST}), EXISTS ({_DOT}), EXISTS (
+  SELECT 1 FROM device WHERE member_id = :me AND added_by <> :me AND revoked_at IS NULL AND paired_at > :week)"""

@@ -8,13 +8,14 @@ at most once an hour to each.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 import time
 from typing import NamedTuple
 
 from homecircle import audiences, db, events, members
-from homecircle.errors import Conflict, Invalid, NotFound
+from homecircle.errors import Conflict, Invalid, NoSpace, NotFound
 
 SHARES = ("minute", "day", "week", "hidden")
 GRACE = 5.0  # seconds after a page was closed
@@ -179,7 +180,7 @@ def _note(member_id: int) -> None:
         shares, before = db.row("SELECT shares, here_at FROM member WHERE id = ?", member_id)
         rounded = _rounded(int(db.now().timestamp()), shares)
         if rounded != before:
-            with db.transaction():
+            with contextlib.suppress(NoSpace), db.transaction():
                 db.rows("UPDATE member SET here_at = ? WHERE id = ?", rounded, member_id)
         tell = shares == "minute"
     if tell:

@@ -7,6 +7,7 @@ and post, asked by query and never counted in a column.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import peewee
 
 from homecircle import db, events, feed, vault
-from homecircle.errors import Invalid, NotAllowed, NotFound
+from homecircle.errors import Invalid, NoSpace, NotAllowed, NotFound
 from homecircle.vault.words import for_search
 
 TEXT_LIMIT = 4000
@@ -159,13 +160,19 @@ def see(member_id: int, post_number: int) -> None:
     """The member has the whole thread before their eyes."""
     newest = db.row("SELECT max(id) FROM message WHERE post_id = ? AND deleted_at IS NULL", post_number)[0]
     if newest and newest > _seen(member_id, post_number):
-        with db.transaction():
+        with contextlib.suppress(NoSpace), db.transaction():
             _see(member_id, post_number, newest)
 
 
-def talks(member_id: int, limit: int = 50) -> list[Talk]:
-    """Return the threads the member takes part in (wrote the post or a message), latest first, with what is new."""
-    return [Talk._make((*row[:6], bool(row[6]))) for row in db.rows(_TALKS, {"me": member_id, "limit": limit})]
+def talks(member_id: int, reader: int, limit: int = 50) -> list[Talk]:
+    """Return the threads the member takes part in (wrote the post or a message), latest first, with what is new.
+
+    `reader` is as whom the device may see (0 while it is limited).
+    """
+    return [
+        Talk._make((*row[:6], bool(row[6])))
+        for row in db.rows(_TALKS, {"me": member_id, "reader": reader, "limit": limit})
+    ]
 
 
 def _seen(member_id: int, post_number: int) -> int:
@@ -208,5 +215,5 @@ LEFT JOIN thread_cursor AS cursor ON cursor.member_id = :me AND cursor.post_id =
 WHERE post.deleted_at IS NULL AND post.id IN (
     SELECT id FROM post WHERE author_id = :me AND deleted_at IS NULL
     UNION SELECT post_id FROM message WHERE author_id = :me AND deleted_at IS NULL)
-  AND (post.audience_id = 1 OR post.audience_id IN (SELECT audience_id FROM audience_member WHERE member_id = :me))
+  AND (post.audience_id = 1 OR post.audience_id IN (SELECT audience_id FROM audience_member WHERE member_id = :reader))
 ORDER BY message.id DESC LIMIT :limit"""

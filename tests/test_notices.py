@@ -163,7 +163,7 @@ class FamilyLife(RuleBasedStateMachine):
         if post["alive"]:
             feed.take_down(row, post["author"], is_admin=False)
         else:
-            feed.put_back(row.public_id, post["author"])
+            feed.put_back(row.public_id, post["author"], post["author"])
         post["alive"] = not post["alive"]
 
     @rule(who=people)

@@ -76,13 +76,13 @@ def test_nothing_and_too_much_are_refused(family: Family, post: feed.Post) -> No
 
 
 def test_talks_are_those_one_takes_part_in_with_what_is_new(family: Family, post: feed.Post) -> None:
-    assert threads.talks(family.ada.id) == []
+    assert threads.talks(family.ada.id, family.ada.id) == []
     threads.say(post, family.ben.id, Words("Hello"), "1")
-    assert [talk.is_new for talk in threads.talks(family.ada.id)] == [True]
-    assert [talk.is_new for talk in threads.talks(family.ben.id)] == [False]
-    assert threads.talks(family.cleo.id) == []
+    assert [talk.is_new for talk in threads.talks(family.ada.id, family.ada.id)] == [True]
+    assert [talk.is_new for talk in threads.talks(family.ben.id, family.ben.id)] == [False]
+    assert threads.talks(family.cleo.id, family.cleo.id) == []
     threads.see(family.ada.id, post.id)
-    assert [talk.is_new for talk in threads.talks(family.ada.id)] == [False]
+    assert [talk.is_new for talk in threads.talks(family.ada.id, family.ada.id)] == [False]
 
 
 def test_a_mark_is_one_for_each_member_and_replaced(family: Family, post: feed.Post) -> None:

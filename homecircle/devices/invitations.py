@@ -84,7 +84,8 @@ def offer(kind: str, name: str, made_by: int | None = None, *, role: str = "memb
     with db.transaction():
         if kind == "member":
             _keep_a_chair(once)
-        _forget_earlier(once)
+        if not _forget_earlier(once) and kind == "member" and made_by:
+            places.note_deed(made_by, "invited", members.clean_name(name))
         return make(kind, members.clean_name(name), once=once, role=role, made_by=made_by, member_id=own)
 
 
@@ -248,9 +249,10 @@ def is_usable() -> peewee.Expression:
     return Invitation.used_at.is_null() & Invitation.revoked_at.is_null()
 
 
-def _forget_earlier(once: str | None) -> None:
-    if once:
-        Invitation.delete().where((Invitation.once == once) & Invitation.used_at.is_null()).execute()
+def _forget_earlier(once: str | None) -> bool:
+    """End what the same form made before; say whether there was anything."""
+    earlier = (Invitation.once == once) & Invitation.used_at.is_null()
+    return bool(once and Invitation.delete().where(earlier).execute())
 
 
 def _give_up(invitation: Invitation, replaced: str, member_id: int) -> None:

@@ -7,6 +7,7 @@ member says yes, it opens posts for everyone only and no admin pages; all their 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import secrets
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import peewee
 
 from homecircle import audiences, db, events, members
-from homecircle.errors import HouseFull, NotAllowed, NotFound
+from homecircle.errors import HouseFull, NoSpace, NotAllowed, NotFound
 
 LIMIT = 12
 LIMITED_FOR = dt.timedelta(hours=24)
@@ -155,7 +156,7 @@ def note_use(opened: Pass, *, is_active: bool = True) -> None:
     if opened.kind == "shared" and is_active and opened.face_until < (moment + IDLE - IDLE_NOTED).timestamp():
         changes["face_until"] = moment + IDLE
     if changes:
-        with db.transaction():
+        with contextlib.suppress(NoSpace), db.transaction():  # reading goes on when the disk is full
             Device.update(**changes).where(Device.id == opened.device_id).execute()
 
 

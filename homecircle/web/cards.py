@@ -69,7 +69,7 @@ def cards(entries: list[feed.Entry], me: Pass, visit: notices.Visit | None = Non
 
 def card(public_id: str, me: Pass) -> Card:
     """Return the card of one post; `NotFound` when the member may not see it."""
-    return cards([feed.entry(public_id, me.id)], me)[0]
+    return cards([feed.entry(public_id, me.reader)], me)[0]
 
 
 def replies(post: feed.Post, me: Pass) -> list[Reply]:

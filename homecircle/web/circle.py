@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from flask import Blueprint
 from flask_babel import gettext
 
-from homecircle import db, members, membership
-from homecircle.web import rendering
+from homecircle import __version__, backup, circle, db, members, membership
+from homecircle.web import guard, rendering
 from homecircle.web.house import house
 
 pages = Blueprint("house", __name__, url_prefix="/house")
+
+
+class SafetyLine(NamedTuple):
+    """How a backup, drill or scrub went: a word for what it was, and how it stands."""
+
+    what: str
+    is_good: bool
+    words: str
+
+
+@pages.get("")
+@guard.admin
+def index() -> str:
+    """Our home: storage, backup, and the ways to the rest."""
+    folder = house().folder
+    lines = [_safety(state) for state in backup.states()]
+    return rendering.page("house/index.html", free=folder.free(), total=folder.total(), place=str(folder.root),
+                          addresses=house().addresses(), away=circle.get().away_address, safety=lines,
+                          version=__version__)  # fmt: skip
 
 
 @pages.get("/log")
@@ -27,6 +48,20 @@ def kept() -> str:
     return rendering.page("house/kept.html", place=str(folder.root), free=folder.free(), total=folder.total())
 
 
+def _safety(state: backup.State) -> SafetyLine:
+    names = {
+        "backup": gettext("Backup"),
+        "drill": gettext("Backup tried out"),
+        "scrub": gettext("Files looked through"),
+    }
+    where = gettext("on the second disk") if state.place == "there" else gettext("on this machine")
+    if state.problem:
+        words = gettext("not well: %(why)s", why=state.problem)
+    else:
+        words = gettext("%(day)s, %(where)s", day=rendering.ago(state.tried_at), where=where)
+    return SafetyLine(names.get(state.what, state.what), not state.problem, str(words))
+
+
 def _sentence(deed: membership.Deed) -> str:
     sentences = {
         "removed": gettext("removed %(about)s from the family", about=deed.about),
@@ -34,6 +69,9 @@ def _sentence(deed: membership.Deed) -> str:
         "unmade-admin": gettext("took looking after HomeCircle from %(about)s", about=deed.about),
         "invited": gettext("invited %(about)s", about=deed.about),
         "took-down": gettext("took down a post of %(about)s", about=deed.about),
+        "let-in": gettext("let %(about)s in", about=deed.about),
+        "opened-asking": gettext("opened asking from outside for ten minutes"),
+        "set-away": gettext("set the address away from home: %(about)s", about=deed.about or "–"),
         "signed-out": gettext("signed out a device of %(about)s", about=deed.about),
     }
     return str(sentences.get(deed.verb, f"{deed.verb} {deed.about}"))

@@ -17,16 +17,16 @@ pages = Blueprint("feed", __name__)
 def index() -> str:
     """The stream; with ?before= or ?after= only the cards that follow or are new."""
     if after := request.args.get("after", ""):
-        entries, earlier = feed.newer(g.me.id, after), ""
+        entries, earlier = feed.newer(g.me.reader, after), ""
     else:
-        entries, earlier = feed.page(g.me.id, request.args.get("before", ""))
+        entries, earlier = feed.page(g.me.reader, request.args.get("before", ""))
     visit = notices.visit(g.me.id, entries[0].number if entries else 0)
     drawn = cards.cards(entries, g.me, visit)
     if rendering.asked_by_htmx() and request.args:
         return rendering.page("feed/_page.html", cards=drawn, earlier=earlier, since=visit.since)
     return rendering.page("feed/index.html", cards=drawn, earlier=earlier, since=visit.since, toast=_removed(),
                           people=_people(), around=people.around(g.me), checklist=_checklist(),
-                          memory=None if request.args else shots.memory(g.me))  # fmt: skip
+                          memory=shots.memory(g.me) if visit.begins and not request.args else None)  # fmt: skip
 
 
 @pages.get("/new")
@@ -57,7 +57,7 @@ def show(public_id: str) -> str:
     found = cards.card(public_id, g.me)
     if request.args.get("part") == "card":
         return rendering.page("feed/_post.html", card=found)
-    post = feed.get(public_id, g.me.id)
+    post = feed.get(public_id, g.me.reader)
     threads.see(g.me.id, post.id)
     return rendering.page("feed/show.html", card=found, replies=cards.replies(post, g.me))
 
@@ -65,14 +65,14 @@ def show(public_id: str) -> str:
 @pages.post("/feed/<public_id>/mark")
 def mark(public_id: str) -> Response:
     """Put one's mark on a post."""
-    feed.mark(feed.get(public_id, g.me.id), g.me.id, request.form.get("mark", ""))
+    feed.mark(feed.get(public_id, g.me.reader), g.me.id, request.form.get("mark", ""))
     return _card_or_back(public_id)
 
 
 @pages.post("/feed/<public_id>/mark/delete")
 def unmark(public_id: str) -> Response:
     """Take one's mark off again."""
-    feed.unmark(feed.get(public_id, g.me.id), g.me.id)
+    feed.unmark(feed.get(public_id, g.me.reader), g.me.id)
     return _card_or_back(public_id)
 
 
@@ -85,7 +85,7 @@ def edit(public_id: str) -> str:
 @pages.post("/feed/<public_id>/edit")
 def update(public_id: str) -> Response:
     """Change a post's text."""
-    post, text = feed.get(public_id, g.me.id), request.form.get("text", "")
+    post, text = feed.get(public_id, g.me.reader), request.form.get("text", "")
     try:
         feed.edit(post, g.me.id, text)
     except Invalid as error:
@@ -99,7 +99,7 @@ def update(public_id: str) -> Response:
 def delete(public_id: str) -> Response:
     """Move a post to the trash; the answer offers to put it back."""
     found = cards.card(public_id, g.me)
-    feed.take_down(feed.get(public_id, g.me.id), g.me.id, is_admin=g.me.is_admin)
+    feed.take_down(feed.get(public_id, g.me.reader), g.me.id, is_admin=g.me.is_admin)
     if rendering.asked_by_htmx():
         return make_response(rendering.page("feed/_removed.html", card=found))
     return redirect(url_for("feed.index", removed=public_id), 303)  # type: ignore[return-value]
@@ -108,7 +108,7 @@ def delete(public_id: str) -> Response:
 @pages.post("/feed/<public_id>/restore")
 def restore(public_id: str) -> Response:
     """Put a post back where it was."""
-    feed.put_back(public_id, g.me.id)
+    feed.put_back(public_id, g.me.id, g.me.reader)
     return _card_or_back(public_id)
 
 
@@ -123,7 +123,7 @@ def _card_or_back(public_id: str) -> Response:
 
 def _again(text: str, items: list[str], problems: dict[str, str], status: int) -> Response:
     """Draw the composer again with what was written and the photos that did arrive."""
-    tiles = [vault.get(each, g.me.id) for each in items if vault.may_use(each, g.me.id)]
+    tiles = [vault.get(each, g.me.reader) for each in items if vault.may_use(each, g.me.id)]
     drawn = rendering.page("feed/new.html", text=text, tiles=tiles, errors=problems, people=_people())
     return make_response(drawn, status)
 

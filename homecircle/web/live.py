@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, g, request
 
-from homecircle import db, devices, events, presence
+from homecircle import db, devices, events, notices, presence
 from homecircle.devices import Pass
 from homecircle.events import Happening
 from homecircle.web import guard
@@ -54,9 +54,9 @@ def since() -> Response:
     """What came after ?id=, for a page without a stream: {"id": cursor, "hints": [[event, id]], "resync": bool}."""
     presence.polled(g.me.id)
     cursor = request.args.get("id", "")
-    found = events.since(g.me.id, cursor)
+    found = events.since(g.me.reader, cursor)
     # the last one told, never the newest there is: what came between the two questions would be told to nobody
-    cursor = events.cursor(g.me.id) if found is None else found[-1].token if found else cursor
+    cursor = events.cursor(g.me.reader) if found is None else found[-1].token if found else cursor
     body = {"id": cursor, "hints": hints(found or [], g.me), "resync": found is None}
     return Response(json.dumps(body), mimetype="application/json")
 
@@ -76,6 +76,8 @@ def _hints(happening: Happening) -> list[tuple[str, str]]:
     if noun in {"message", "mark"} and happening.post:
         told = [("since", "")] if verb in {"said", "made"} else []
         return [(f"post-{happening.post}", happening.post), *told]
+    if happening.verb in notices.TOLD_OF_DEVICES:
+        return [("notice", ""), ("since", "")]
     if happening.verb == "wave.sent":
         return [("since", "")]
     if happening.verb == "item.drawn":
@@ -127,11 +129,11 @@ class _Stream:
     def _news(self) -> bytes | None:
         """What is new since the cursor, as lines; None when this device may not hear it any more."""
         with db.connection():
-            if not devices.is_open(self.me.device_id):
+            if not devices.is_open(self.me.device_id, self.me.id):
                 return None
-            found = events.since(self.me.id, self.cursor)
+            found = events.since(self.me.reader, self.cursor)
             self.cursor = (
-                found[-1].token if found else (self.cursor if found is not None else events.cursor(self.me.id))
+                found[-1].token if found else (self.cursor if found is not None else events.cursor(self.me.reader))
             )
         if found is None:
             return f"id: {self.cursor}\nevent: resync\ndata: \n\n".encode()

@@ -38,7 +38,7 @@ def index() -> Response:
 def show(public_id: str) -> str:
     """One member and what they shared, as far as one may see it."""
     found = members.get_public(public_id)
-    entries, earlier = feed.by_author(found.id, g.me.id, request.args.get("before", ""))
+    entries, earlier = feed.by_author(found.id, g.me.reader, request.args.get("before", ""))
     drawn = cards.cards(entries, g.me)
     return rendering.page("members/show.html", member=members.present()[found.id], cards=drawn, earlier=earlier)
 

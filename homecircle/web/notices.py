@@ -14,6 +14,13 @@ from homecircle.notices import Notice
 from homecircle.web import rendering
 
 WORDS = 40
+
+
+def N_(text: str) -> str:  # noqa: N802  gettext's own name for "a text to translate later"
+    """Mark a sentence for the catalogues."""
+    return text
+
+
 pages = Blueprint("notices", __name__)
 
 
@@ -31,8 +38,8 @@ class NoticeLine(NamedTuple):
 def index() -> str:
     """What is new; opening the page is enough to have seen it. With ?part=dot only the dot."""
     if request.args.get("part") == "dot":
-        return rendering.page("notices/_dot.html", has_new=notices.has_new(g.me.id))
-    found = notices.since(g.me.id)
+        return rendering.page("notices/_dot.html", has_new=notices.has_new(g.me.id, g.me.reader))
+    found = notices.since(g.me.id, g.me.reader)
     notices.see(g.me.id)
     fresh = [each for each in found if each.is_new]
     groups = [(gettext("For you"), _lines([each for each in fresh if each.for_me])),
@@ -56,28 +63,42 @@ def _lines(found: list[Notice]) -> list[NoticeLine]:
 
 def _line(group: list[Notice]) -> NoticeLine:
     roster, newest = members.roster(), group[0]
-    faces = [roster[number] for number in dict.fromkeys(each.actor_id for each in group)]
-    url = f"/feed/{newest.post}" if newest.post else f"/members/{faces[0].id}"
-    if newest.verb == "message.said":
-        url += f"#r-{newest.subject}"
-    return NoticeLine(faces, _sentence(newest, faces), url, db.moment(newest.at), newest.is_new)
+    faces = [roster[number] for number in dict.fromkeys(each.actor_id for each in group) if number in roster]
+    return NoticeLine(faces, _sentence(newest, faces), _place(newest, faces), db.moment(newest.at), newest.is_new)
+
+
+def _place(notice: Notice, faces: list[Face]) -> str:
+    """The exact place that a line leads to."""
+    if notice.post:
+        return f"/feed/{notice.post}" + (f"#r-{notice.subject}" if notice.verb == "message.said" else "")
+    if notice.verb in notices.TOLD_OF_DEVICES:
+        return "/house/asks" if notice.verb.startswith("ask.") and g.me.is_admin else "/devices"
+    return f"/members/{faces[0].id}"
 
 
 def _sentence(notice: Notice, faces: list[Face]) -> str:
-    names = _names([face.name for face in faces])
     text = (notice.post_text or "").strip()
     words = f"“{text[:WORDS].strip()}{'…' if len(text) > WORDS else ''}”" if text else gettext("a photo")
-    sentences = {
-        "post.published": lambda: gettext("%(names)s shared %(words)s", names=names, words=words),
-        "message.said": lambda: gettext("%(names)s replied to %(words)s", names=names, words=words),
-        "mark.made": lambda: gettext("%(names)s marked %(words)s", names=names, words=words),
-        "wave.sent": lambda: gettext("%(names)s is thinking of you", names=names),
-        "member.joined": lambda: gettext("%(names)s joined", names=names),
-    }
-    return str(sentences[notice.verb]())
+    return str(gettext(_SENTENCES[notice.verb], names=_names([face.name for face in faces]), words=words))
 
 
 def _names(names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
+    if len(names) < 2:
+        return names[0] if names else str(gettext("Somebody"))
     return str(gettext("%(names)s and %(last)s", names=", ".join(names[:-1]), last=names[-1]))
+
+
+_SENTENCES = {
+    "post.published": N_("%(names)s shared %(words)s"),
+    "message.said": N_("%(names)s replied to %(words)s"),
+    "mark.made": N_("%(names)s marked %(words)s"),
+    "wave.sent": N_("%(names)s is thinking of you"),
+    "member.joined": N_("%(names)s joined"),
+    "ask.made": N_("A device asks to be let in"),
+    "ask.answered": N_("%(names)s answered a device that asked to be let in"),
+    "device.added": N_("%(names)s added a device in your name"),
+    "sheet.made": N_("%(names)s made a new recovery sheet"),
+    "sheet.used": N_("A recovery sheet was used"),
+    "recover.used": N_("A device was let in by a code from the machine"),
+    "face.closed": N_("A wrong PIN was typed five times on the shared device"),
+}

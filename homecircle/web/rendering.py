@@ -249,7 +249,7 @@ def _take_standing() -> None:
     """Take the live cursor before the page reads anything: what is committed in between is told by the stream."""
     view = current_app.view_functions.get(request.endpoint or "")
     if g.get("me") and request.method == "GET" and not asked_by_htmx() and not hasattr(view, "is_medium"):
-        g.standing = notices.standing(g.me.id)
+        g.standing = notices.standing(g.me.id, g.me.reader)
 
 
 def _globals() -> dict[str, object]:
@@ -258,14 +258,15 @@ def _globals() -> dict[str, object]:
     face = members.roster().get(opened.id) if opened else None
     me = None
     if opened and face:
-        me = Me(face.id, face.name, face.colour, face.picture, face.role, opened.text_size, opened.theme,
+        me = Me(face.id, face.name, face.colour, face.picture, opened.role, opened.text_size, opened.theme,
                 opened.language, opened.zone, opened.device)  # fmt: skip
     host = request.host.rpartition(":")[0] or request.host
-    cursor, has_new = g.get("standing") or ("", False)
+    standing = g.get("standing") or notices.Standing("", False, False)
     return {
         "me": me, "circle": circle.get() if me else None, "door": g.get("door", "home"), "hx": asked_by_htmx(),
         "secure": g.get("door") == "away" or host in {"localhost", "127.0.0.1", "[::1]"},
-        "cursor": cursor, "has_new": has_new,
+        "cursor": standing.cursor, "has_new": standing.has_new,
+        "has_added": standing.has_added and not (opened and opened.limited),
         "lang": language() if "me" in g else "en",
     }  # fmt: skip
 

@@ -31,19 +31,19 @@ class TalkLine(NamedTuple):
 @pages.get("/threads")
 def index() -> str:
     """The talks one takes part in, latest first."""
-    return rendering.page("threads/index.html", talks=[_talk(talk) for talk in threads.talks(g.me.id)])
+    return rendering.page("threads/index.html", talks=[_talk(talk) for talk in threads.talks(g.me.id, g.me.reader)])
 
 
 @pages.get("/feed/<public_id>/thread")
 def show(public_id: str) -> str:
     """The thread alone, for a page that shows the whole of it."""
-    return _thread(feed.get(public_id, g.me.id))
+    return _thread(feed.get(public_id, g.me.reader))
 
 
 @pages.post("/feed/<public_id>/messages")
 def create(public_id: str) -> Response:
     """Say something."""
-    post, form = feed.get(public_id, g.me.id), request.form
+    post, form = feed.get(public_id, g.me.reader), request.form
     kept, problem = composing.keep_files()
     items = form.getlist("items") + kept
     try:
@@ -67,7 +67,7 @@ def edit(public_id: str, message_id: str) -> Response:
 @pages.post("/feed/<public_id>/messages/<message_id>/edit")
 def update(public_id: str, message_id: str) -> Response:
     """Change a message."""
-    post, text = feed.get(public_id, g.me.id), request.form.get("text", "")
+    post, text = feed.get(public_id, g.me.reader), request.form.get("text", "")
     try:
         threads.edit(threads.get(message_id, post), post, g.me.id, text)
     except HouseError as error:
@@ -78,7 +78,7 @@ def update(public_id: str, message_id: str) -> Response:
 @pages.post("/feed/<public_id>/messages/<message_id>/delete")
 def delete(public_id: str, message_id: str) -> Response:
     """Take a message back."""
-    post = feed.get(public_id, g.me.id)
+    post = feed.get(public_id, g.me.reader)
     threads.take_back(threads.get(message_id, post), post, g.me.id, is_admin=g.me.is_admin)
     return _after(post, "")
 
@@ -107,7 +107,7 @@ def _thread(post: feed.Post) -> str:
 
 
 def _form(public_id: str, message_id: str, text: str | None, errors: dict[str, str], status: int = 200) -> Response:
-    post = feed.get(public_id, g.me.id)
+    post = feed.get(public_id, g.me.reader)
     reply = next((each for each in cards.replies(post, g.me) if each.id == message_id), None)
     if reply is None:
         raise NotFound

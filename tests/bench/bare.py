@@ -60,7 +60,8 @@ def _posts(line: sqlite3.Connection, me: dict[str, Any]) -> list[dict[str, Any]]
     by_number = {post["id"]: post for post in posts}
     for post in posts:
         post |= {"author": people[post["author_id"]], "at": _at(post["shared_at"]), "tiles": [], "marks": [],
-                 "messages": [], "my_mark": None, "seen": post["id"] <= me["visit_post"] or post["author_id"] == me["id"],
+                 "messages": [], "my_mark": None,
+                 "seen": post["id"] <= me["visit_post"] or post["author_id"] == me["id"],
                  "audience": [people[int(each)] for each in post["members"].split(",") if each]}  # fmt: skip
     for tile in line.execute(_TILES.format(numbers)):
         by_number[tile["post_id"]]["tiles"].append(tile)

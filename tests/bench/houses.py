@@ -173,7 +173,8 @@ class Server:
     def __enter__(self) -> Server:
         began = time.monotonic()
         command = [sys.executable, "-m", "homecircle", "serve", "--data", str(self.kept.path), "--port",
-                   str(self.port), "--away-port", "0", *([] if self._announce else ["--host", "127.0.0.1"])]  # fmt: skip
+                   str(self.port), "--away-port", "0",
+                   *([] if self._announce else ["--host", "127.0.0.1"])]  # fmt: skip
         environment = os.environ | {"HOMECIRCLE_ANNOUNCE": "true" if self._announce else "false"}
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         while not self._answers():

@@ -33,7 +33,8 @@ def p20(form: Form) -> list[Figure]:
         pages.close()
     note = f"{megabytes:.0f} MB in {median(copies):.2f} s against {median(plain):.2f} s"
     slow = f"{quantile(busy, 0.95) * 1000:.1f} ms against {quantile(quiet, 0.95) * 1000:.1f} ms"
-    return [Figure("P20", "copy of the database under writes against cp + fsync", ratio(copies, plain), "x", 1.3, note=note),
+    return [Figure("P20", "copy of the database under writes against cp + fsync", ratio(copies, plain), "x", 1.3,
+                   note=note),
             Figure("P20", "  feed p95 meanwhile against quiet", quantile(busy, 0.95) / quantile(quiet, 0.95), "x", 2.5,
                    note=slow)]  # fmt: skip
 

@@ -49,7 +49,8 @@ def p2(form: Form) -> list[Figure]:
             each.close()
         note = f"{median(many) * 1000:.2f} ms against {median(few) * 1000:.2f} ms"
         figures += [Figure("P2", f"feed at {size} posts against 1000", ratio(many, few), "x", 1.2, note=note),
-                    Figure("P2", f"  its deepest pages against its first ({size})", ratio(deepest, first), "x", 1.2)]  # fmt: skip
+                    Figure("P2", f"  its deepest pages against its first ({size})", ratio(deepest, first),
+                           "x", 1.2)]  # fmt: skip
     return [*figures, _sees_little(form)]
 
 
@@ -116,7 +117,8 @@ def p6(_form: Form) -> list[Figure]:
     worker = Worker(kept)
     took = [median(worker.measure(Ask("/vault", times=10))) for _ in range(ROUNDS)]
     worker.close()
-    return [Figure("P6", "vault of 100,000: its first page, whole request (the bar counts SQL)", median(took) * 1000, "ms")]  # fmt: skip
+    what = "vault of 100,000: its first page, whole request (the bar counts SQL)"
+    return [Figure("P6", what, median(took) * 1000, "ms")]
 
 
 def p19(_form: Form) -> list[Figure]:
@@ -160,7 +162,6 @@ def _same(ours: str, theirs: str) -> str:
     if plain[0] == plain[1]:
         return f"the same {len(ours.encode()) / 1000:.0f} kB of HTML"
     at = next((i for i, (a, b) in enumerate(zip(*plain, strict=False)) if a != b), 0)
-    print(
-        f"    bare page differs at ...{plain[0][max(0, at - 40) : at + 60]}\n    {'against':>20} ...{plain[1][max(0, at - 40) : at + 60]}"
-    )
+    near = [each[max(0, at - 40) : at + 60] for each in plain]
+    print(f"    the bare page differs: ...{near[0]}\n    {'against':>22} ...{near[1]}")
     return f"NOT the same HTML: {len(plain[0])} against {len(plain[1])} characters"

@@ -33,9 +33,11 @@ for name in sys.stdin:
 SHARP = """
 const sharp = require("sharp"), fs = require("fs");
 const draw = async (data) => {
-  const large = await sharp(data).rotate().resize(2016, 2016, {fit: "inside"}).raw().toBuffer({resolveWithObject: true});
+  const large = await sharp(data).rotate().resize(2016, 2016, {fit: "inside"}).raw()
+    .toBuffer({resolveWithObject: true});
   const raw = {raw: {width: large.info.width, height: large.info.height, channels: large.info.channels}};
-  const middle = await sharp(large.data, raw).resize(1080, 1080, {fit: "inside"}).raw().toBuffer({resolveWithObject: true});
+  const middle = await sharp(large.data, raw).resize(1080, 1080, {fit: "inside"}).raw()
+    .toBuffer({resolveWithObject: true});
   const half = {raw: {width: middle.info.width, height: middle.info.height, channels: middle.info.channels}};
   await sharp(large.data, raw).jpeg({quality: 80}).toBuffer();
   await sharp(middle.data, half).jpeg({quality: 80}).toBuffer();
@@ -113,7 +115,8 @@ def p7(form: Form) -> list[Figure]:
     for name, limit in (("libvips (pyvips)", 0.85), ("sharp", 0.7)):
         if name in theirs:
             note = f"{median(took) * 1000:.0f} ms against {median(theirs[name]) * 1000:.0f} ms"
-            figures.append(Figure("P7", f"12 MP JPEG in three sizes against {name}", ratio(took, theirs[name]), "x", limit,
+            figures.append(Figure("P7", f"12 MP JPEG in three sizes against {name}", ratio(took, theirs[name]), "x",
+                                  limit,
                                   note=note))  # fmt: skip
         else:
             figures.append(missing("P7", f"12 MP JPEG in three sizes against {name}", str(others[name])))
@@ -209,7 +212,8 @@ def _add_pending(kept: Kept, count: int) -> None:
             path.write_bytes(data)
             line.execute("INSERT INTO original (sha256, size, media_type, path, stamp, state, arrived_at) "
                          "VALUES (?, ?, 'image/jpeg', ?, ?, 'kept', 1)",
-                         (hashlib.sha256(data).hexdigest(), len(data), f"vault/{path.name}", f"bench{number}"))  # fmt: skip
+                         (hashlib.sha256(data).hexdigest(), len(data), f"vault/{path.name}",
+                          f"bench{number}"))  # fmt: skip
     line.close()
 
 

@@ -41,7 +41,8 @@ def p10(form: Form) -> list[Figure]:
         growth = memory(server.pid, "VmHWM") - before
     speed, bare = size / median(ours) / 1e6, size / median(theirs) / 1e6
     note = f"{speed:.0f} MB/s against {bare:.0f} MB/s, {size >> 20} MiB"
-    return [Figure("P10", "upload by tus against dd conv=fsync", ratio(theirs, ours), "x", 0.8, at_least=True, note=note),
+    return [Figure("P10", "upload by tus against dd conv=fsync", ratio(theirs, ours), "x", 0.8, at_least=True,
+                   note=note),
             Figure("P10", "  growth of the server meanwhile", growth, "MB", 30)]  # fmt: skip
 
 
@@ -121,8 +122,8 @@ def _original_of(kept: Kept, path: Path) -> str:
     from homecircle.files import Folder
 
     with db.beside(Folder(kept.path).database) as line:
-        found = line.execute("SELECT item.public_id FROM item JOIN original ON original.id = original_id WHERE path = ?",
-                             (str(path.relative_to(kept.path)),)).fetchone()  # fmt: skip
+        found = line.execute("SELECT item.public_id FROM item JOIN original ON original.id = original_id "
+                             "WHERE path = ?", (str(path.relative_to(kept.path)),)).fetchone()  # fmt: skip
     return f"/vault/{found[0]}/original"
 
 

@@ -26,11 +26,18 @@ def _share(home: Home, person: Person, *names: str, text: str = "", to: tuple[Pe
     return [row[0] for row in db.rows("SELECT public_id FROM item WHERE id > ? ORDER BY id", before)]
 
 
+def _whole_vault(home: Home, person: Person) -> str:
+    """The vault with every month that comes as one scrolls."""
+    browser = home.browser(person)
+    page = browser.get("/vault").text
+    return page + "".join(browser.get(url).text for url in re.findall(r'hx-get="(/vault/[\d-]+\?part=grid)"', page))
+
+
 def test_the_vault_shows_months_and_what_one_may_see(home: Home, family: Family) -> None:
     assert "Photos people post land here by themselves." in home.browser(family.ben).get("/vault").text
     for_all = _share(home, family.ada, "cake.jpg", "garden.jpg")
     secret = _share(home, family.ada, "harbour.jpg", to=(family.cleo,))
-    page, theirs = home.browser(family.ben).get("/vault").text, home.browser(family.cleo).get("/vault").text
+    page, theirs = _whole_vault(home, family.ben), _whole_vault(home, family.cleo)
     assert all(f"/vault/{each}" in page for each in for_all)
     assert secret[0] not in page
     assert secret[0] in theirs
@@ -63,7 +70,7 @@ def test_the_number_of_statements_does_not_grow_with_the_page(home: Home, family
         db.database.connection().set_trace_callback(asked.append)
         home.browser(family.ada).get(path)
         db.database.connection().set_trace_callback(None)
-        return len(asked)
+        return len([sql for sql in asked if "found_" not in sql])  # the index's own shadow tables
 
     for number in range(3):
         feed.publish(
@@ -245,7 +252,8 @@ def test_a_house_of_before_the_vault_is_filled(tmp_path: Path) -> None:
             "VALUES ('x', 1, 'image/jpeg', 'p', 's', 'ready', 0)",
             "INSERT INTO item (public_id, original_id, member_id, kind, name, taken, added_at) "
             "VALUES ('i', 1, 1, 'photo', 'IMG_1.jpg', '2019-07-03T10:00:00', 0)",
-            "INSERT INTO post (public_id, author_id, text, audience_id, shared_at, once) VALUES ('p', 1, '東京タワー', 1, 0, 'p')",
+            "INSERT INTO post (public_id, author_id, text, audience_id, shared_at, once) "
+            "VALUES ('p', 1, '東京タワー', 1, 0, 'p')",
             "INSERT INTO post_item VALUES (1, 0, 1)",
         ):
             db.database.execute_sql(sql)
