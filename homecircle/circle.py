@@ -45,19 +45,26 @@ class Circle(db.Model):
 
 
 _kept: list[Circle] = []
+_generation = [0]
 
 
 @db.on_open
 def forget() -> None:
     """Read the row anew at the next question."""
+    _generation[0] += 1
     _kept.clear()
 
 
 def get() -> Circle:
     """Return the house's facts."""
-    if not _kept:
-        _kept[:] = [Circle.get_by_id(1)]
-    return _kept[0]
+    kept = _kept[:1]
+    if kept:
+        return kept[0]
+    generation = _generation[0]
+    found = Circle.get_by_id(1)
+    if generation == _generation[0] and not db.database.in_transaction():
+        _kept[:] = [found]
+    return found
 
 
 def update(**changes: object) -> None:

@@ -59,6 +59,11 @@ class Entry(NamedTuple):
     audience: tuple[int, ...]
 
 
+def shared_before(author_id: int, once: str) -> Post | None:
+    """Return the post that this very form has made already, or None."""
+    return Post.get_or_none(Post.author_id == author_id, Post.once == once)
+
+
 def publish(author_id: int, text: str, item_ids: list[str], audience: list[str], once: str) -> Post:
     """Share a post with `audience` (public ids of members; none: everyone) and the author's own items in that order.
 
@@ -107,9 +112,11 @@ def take_down(post: Post, member_id: int, *, is_admin: bool) -> None:
     if post.author_id != member_id and not is_admin:
         raise NotAllowed("Only the one who wrote this can delete it.")
     with db.transaction():
-        Post.update(deleted_at=db.now(), deleted_by=member_id).where(Post.id == post.id).execute()
+        there = (Post.id == post.id) & Post.deleted_at.is_null()
+        if not Post.update(deleted_at=db.now(), deleted_by=member_id).where(there).execute():
+            return  # somebody was faster; it lies in their trash
         db.rows("DELETE FROM post_reader WHERE post_id = ?", post.id)
-        if post.author_id != member_id:
+        if post.author_id != member_id and post.audience_id == audiences.EVERYONE:  # else the log would tell of it
             places.note_deed(member_id, "took-down", members.roster()[post.author_id].name)
         events.record("post.deleted", post.public_id, member_id, post.audience_id, post_id=post.id)
 
@@ -125,7 +132,9 @@ def put_back(public_id: str, member_id: int, reader: int) -> Post:
     if not audiences.may_see(reader, found.audience_id):
         raise NotFound
     with db.transaction():
-        Post.update(deleted_at=None, deleted_by=None).where(Post.id == found.id).execute()
+        mine = (Post.id == found.id) & (Post.deleted_by == member_id) & Post.deleted_at.is_null(False)
+        if not Post.update(deleted_at=None, deleted_by=None).where(mine).execute():
+            return found  # the second tap
         _let_read(found)
         events.record("post.restored", found.public_id, member_id, found.audience_id, post_id=found.id)
     return found

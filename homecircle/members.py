@@ -32,6 +32,7 @@ COLOURS = (
 )
 THEMES = ("auto", "light", "dark")
 TEXT_SIZES = (1, 2, 3, 4)
+SEEN_BY_OTHERS = {"name", "colour", "picture_id", "role"}
 
 
 class Member(db.Model):
@@ -71,11 +72,13 @@ class Face(NamedTuple):
 
 
 _kept: dict[str, dict[int, Face]] = {}
+_generation = [0]
 
 
 @db.on_open
 def forget_roster() -> None:
     """Read the roster anew at the next question (called after every change to a member or a picture)."""
+    _generation[0] += 1
     _kept.clear()
 
 
@@ -91,12 +94,18 @@ def present() -> dict[int, Face]:
 
 def _roster(which: str) -> dict[int, Face]:
     kept = _kept.get(which)
-    if kept is None:
-        found = db.rows(_ROSTER)
-        _kept["everyone"] = {row[0]: Face(*row[1:7]) for row in found}
-        _kept["present"] = {row[0]: Face(*row[1:7]) for row in found if row[7] is None}
-        kept = _kept[which]
-    return kept
+    if kept is not None:
+        return kept
+    generation = _generation[0]
+    found = db.rows(_ROSTER)
+    made = {
+        "everyone": {row[0]: Face(*row[1:7]) for row in found},
+        "present": {row[0]: Face(*row[1:7]) for row in found if row[7] is None},
+    }
+    # kept only when nothing changed meanwhile, and never out of a transaction that may still fail
+    if generation == _generation[0] and not db.database.in_transaction():
+        _kept.update(made)
+    return made[which]
 
 
 def get(member_id: int) -> Member:
@@ -149,7 +158,8 @@ def update(member: Member, **changes: object) -> None:
     with db.transaction():
         member.save(only=[getattr(Member, key) for key in changes])
         _changed(member)
-        events.record("member.changed", member.public_id, member.id)
+        if changes.keys() & SEEN_BY_OTHERS:  # a new text size is nobody's business, nor that one is here to set it
+            events.record("member.changed", member.public_id, member.id)
 
 
 def clean_name(name: object) -> str:

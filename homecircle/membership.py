@@ -26,17 +26,18 @@ class Deed(NamedTuple):
 
 def leave(member_id: int, *, posts_stay: bool) -> None:
     """Leave the family. The last admin cannot: `NotAllowed` until somebody else looks after HomeCircle."""
-    if is_last_admin(member_id):
-        raise NotAllowed("You are the only one who looks after HomeCircle. Make somebody else an admin first.")
-    _go(member_id, posts_stay=posts_stay)
+    with db.transaction():
+        if is_last_admin(member_id):
+            raise NotAllowed("You are the only one who looks after HomeCircle. Make somebody else an admin first.")
+        _go(member_id, posts_stay=posts_stay)
 
 
 def remove(public_id: str, by: int, *, posts_stay: bool) -> None:
     """An admin removes a member; the last admin cannot be removed."""
     found = members.get_public(public_id)
-    if is_last_admin(found.id):
-        raise NotAllowed("There must always be somebody who looks after HomeCircle.")
     with db.transaction():
+        if is_last_admin(found.id):
+            raise NotAllowed("There must always be somebody who looks after HomeCircle.")
         _go(found.id, posts_stay=posts_stay)
         note(by, "removed", found.name)
 
@@ -52,10 +53,11 @@ def make_admin(public_id: str, by: int) -> None:
 def unmake_admin(public_id: str, by: int) -> None:
     """Let an admin be a member again; never the last one."""
     found = members.get_public(public_id)
-    if is_last_admin(found.id):
-        raise NotAllowed("There must always be somebody who looks after HomeCircle.")
     with db.transaction():
+        if is_last_admin(found.id):
+            raise NotAllowed("There must always be somebody who looks after HomeCircle.")
         members.update(found, role="member")
+        devices.end_invitations(found.id)
         note(by, "unmade-admin", found.name)
 
 
@@ -81,8 +83,9 @@ def _go(member_id: int, *, posts_stay: bool) -> None:
 
 def is_last_admin(member_id: int) -> bool:
     """Say whether nobody else looks after HomeCircle."""
-    admins = [number for number, face in members.present().items() if face.role == "admin"]
-    return admins == [member_id]
+    # asked of the rows, inside the transaction: two admins who leave at once must not both be told "no"
+    rows = db.rows("SELECT id FROM member WHERE role = 'admin' AND left_at IS NULL LIMIT 2")
+    return [row[0] for row in rows] == [member_id]
 
 
 _LOG = "SELECT actor_id, verb, about, done_at FROM deed ORDER BY id DESC LIMIT ?"

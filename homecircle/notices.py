@@ -49,17 +49,18 @@ class Notice(NamedTuple):
     is_new: bool
 
 
-def visit(member_id: int, newest: int) -> Visit:
+def visit(member_id: int, newest: int, *, moves: bool = True) -> Visit:
     """The member looks at the feed, whose newest visible post has the number `newest`: return where the divider stands.
 
-    Begins a visit after a pause; moves the cursor of seen posts. Writes only when something changes.
+    Begins a visit after a pause; moves the cursor of seen posts. Writes only when something changes, and nothing when
+    it `moves` nothing: what a limited device reads as nobody, its member has not seen.
     """
     seen, stands, since, active = db.row(_VISIT, member_id)
     moment = db.now()
     begins = active is None or db.moment(active) < moment - PAUSE
     if begins:
         stands, since = seen, active
-    if begins or newest > seen or db.moment(active) < moment - TOUCH:
+    if moves and (begins or newest > seen or db.moment(active) < moment - TOUCH):
         with contextlib.suppress(NoSpace), db.transaction():  # reading goes on when the disk is full
             db.rows("UPDATE member SET seen_post = max(seen_post, ?), visit_post = ?, visit_since = ?, active_at = ? "
                     "WHERE id = ?", newest, stands, since, int(moment.timestamp()), member_id)  # fmt: skip
@@ -92,12 +93,16 @@ def has_new(member_id: int, reader: int | None = None) -> bool:
     return bool(db.row(_DOT, {"me": member_id, "reader": member_id if reader is None else reader}))
 
 
-def see(member_id: int) -> None:
-    """The member has opened *Since*: everything up to now is seen, on all their devices."""
-    newest = db.row("SELECT coalesce(max(id), 0) FROM event")[0]
-    if newest > db.row("SELECT seen_event FROM member WHERE id = ?", member_id)[0]:
+def newest() -> int:
+    """Return the number of the newest event: take it before reading, hand it to `see`."""
+    return int(db.row("SELECT coalesce(max(id), 0) FROM event")[0])
+
+
+def see(member_id: int, upto: int) -> None:
+    """The member has *Since* before their eyes: everything up to `upto` is seen, on all their devices."""
+    if upto > db.row("SELECT seen_event FROM member WHERE id = ?", member_id)[0]:
         with contextlib.suppress(NoSpace), db.transaction():
-            db.rows("UPDATE member SET seen_event = ? WHERE id = ?", newest, member_id)
+            db.rows("UPDATE member SET seen_event = max(seen_event, ?) WHERE id = ?", upto, member_id)
 
 
 _VISIT = "SELECT seen_post, visit_post, visit_since, active_at FROM member WHERE id = ?"

@@ -140,6 +140,7 @@ REPLIES = (
 )  # fmt: skip
 MARKS = ("❤️", "😂", "🤗", "👏", "😮", "🙏", "👋", "so proud", "miss you all", "yes please")
 LINKS = ("https://www.example.org/timetable/saturday", "https://example.com/recipes/plum-cake", "http://example.net/")
+RARE, RARELY = "The comet was there again!", 997  # words for those who measure the search, once in so many posts
 PHONES = ("phone", "phone", "tablet", "phone", "tablet", "computer", "phone", "phone")
 
 
@@ -257,7 +258,8 @@ class _Building:
         author = AUTHORS[int(rng.random() * len(AUTHORS))]
         audience, members = self._audience(author)
         public_id = self._id()
-        batch.posts.append((number, public_id, author, self._text(), audience, moment, f"s{number}"))
+        text = self._text() if number % RARELY else f"{RARE} {self._text()}"
+        batch.posts.append((number, public_id, author, text, audience, moment, f"s{number}"))
         batch.readers += [(member, number) for member in members]
         present = members or tuple(range(1, len(FAMILY) + 1))
         self._record("post.published", (author, public_id, audience, number), moment)

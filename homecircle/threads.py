@@ -102,6 +102,11 @@ def say(post: feed.Post, author_id: int, words: Words, once: str) -> Message:
     return said
 
 
+def said_before(author_id: int, once: str) -> Message | None:
+    """Return the message that this very form has made already, or None."""
+    return Message.get_or_none(Message.author_id == author_id, Message.once == once)
+
+
 def edit(message: Message, post: feed.Post, member_id: int, text: str) -> None:
     """Change one's own message within 15 minutes."""
     if message.author_id != member_id:

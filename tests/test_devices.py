@@ -141,7 +141,8 @@ def test_links_have_a_bucket_of_their_own(family: Family) -> None:
         with pytest.raises(Invalid):
             devices.look("x" * 27, Caller("home", "192.0.2.66"))
     with pytest.raises(TooMany):
-        devices.look(made.secret, Caller("home", "192.0.2.66"))
+        devices.look("y" * 27, Caller("home", "192.0.2.66"))
+    assert devices.look(made.secret, Caller("home", "192.0.2.66")).id == made.invitation.id
     assert devices.look_code(devices.offer("device", "Ben", family.ben.id).code, Caller("home", "192.0.2.77"))
 
 

@@ -22,7 +22,7 @@ from tests.conftest import Family
 def test_a_post_lights_the_dot_of_its_audience_alone(family: Family) -> None:
     feed.publish(family.ada.id, "A surprise", [], [family.cleo.public_id], "k")
     assert [notices.has_new(each.id) for each in family] == [False, False, True, False]
-    notices.see(family.cleo.id)
+    notices.see(family.cleo.id, notices.newest())
     assert not notices.has_new(family.cleo.id)
 
 
@@ -30,7 +30,7 @@ def test_a_message_tells_the_poster_and_those_who_wrote_before(family: Family) -
     post = feed.publish(family.ada.id, "Cake?", [], [], "k")
     threads.say(post, family.ben.id, Words("Yes"), "1")
     for each in family:
-        notices.see(each.id)
+        notices.see(each.id, notices.newest())
     threads.say(post, family.cleo.id, Words("Me too"), "2")
     assert [notices.has_new(each.id) for each in family] == [True, True, False, False]
 
@@ -38,7 +38,7 @@ def test_a_message_tells_the_poster_and_those_who_wrote_before(family: Family) -
 def test_marks_and_joins_are_listed_but_light_no_dot(family: Family) -> None:
     post = feed.publish(family.ada.id, "Badge", [], [], "k")
     for each in family:
-        notices.see(each.id)
+        notices.see(each.id, notices.newest())
     feed.mark(post, family.ben.id, "👏")
     members.join("Mia")
     assert not notices.has_new(family.ada.id)
@@ -169,7 +169,7 @@ class FamilyLife(RuleBasedStateMachine):
     @rule(who=people)
     def read(self, who: int) -> None:
         if who in self.present:
-            notices.see(who)
+            notices.see(who, notices.newest())
             self.news[who].clear()
 
     @rule(who=consumes(people), stay=st.booleans())

@@ -73,7 +73,7 @@ def test_what_is_deleted_edited_or_put_back_is_followed(family: Family) -> None:
     assert found(family.ben, "strawberry") == []
     feed.take_down(post, family.ada.id, is_admin=True)
     assert found(family.ben, "raspberry") == [] == found(family.ben, "cherry")
-    feed.put_back(post.public_id, family.ada.id)
+    feed.put_back(post.public_id, family.ada.id, family.ada.id)
     assert found(family.ben, "raspberry cake") == ["Raspberry cake"]
     threads.take_back(said, post, family.ben.id, is_admin=False)
     assert found(family.ben, "cherry") == []
@@ -89,7 +89,7 @@ def test_photos_are_found_by_caption_description_and_file_name(family: Family) -
     timeline.describe(item, family.ada.id, "Sommerfest", "東京の庭")
     for question in ("sommerfest", "東京", "garden"):
         assert [each.id for each in search.find(family.ben.id, question, MONTHS)[0]] == [item], question
-    timeline.remove([item], family.ada.id, is_admin=True)
+    timeline.remove([item], family.ada.id, family.ada.id, is_admin=True)
     assert found(family.ben, "sommerfest") == []
 
 

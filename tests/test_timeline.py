@@ -62,7 +62,7 @@ def test_an_item_in_two_posts_and_a_reply_counts_once(family: Family) -> None:
     feed.take_down(first, family.ada.id, is_admin=True)
     assert sizes(family.cleo) == {}
     assert sizes(family.ada) == {202405: 1}
-    feed.put_back(second.public_id, family.ada.id)
+    feed.put_back(second.public_id, family.ada.id, family.ada.id)
     assert sizes(family.ben) == {202405: 1} == sizes(family.ada)
 
 
@@ -116,23 +116,23 @@ def test_on_this_day_brings_what_was_liked_most_and_can_be_sent_away(family: Fam
     told = post(family.ada, [few])
     post(family.ada, [many, picture(family.ada, "2021-07-03T10:00:00")])
     post(family.ada, [surprise], family.cleo)
-    assert timeline.memory(family.ben.id, today)[:3] == (dt.date(2021, 7, 3), 5, 2)
+    assert timeline.memory(family.ben.id, today, family.ben.id)[:3] == (dt.date(2021, 7, 3), 5, 2)
     feed.mark(told, family.cleo.id, "❤️")
-    found = timeline.memory(family.ben.id, today)
+    found = timeline.memory(family.ben.id, today, family.ben.id)
     assert found[:3] == (dt.date(2019, 7, 3), 7, 1)
     assert found.shot.tile.id == few
     timeline.hide_memory(family.ben.id, today, dt.date(2019, 7, 3))
-    assert timeline.memory(family.ben.id, today).day.year == 2021
+    assert timeline.memory(family.ben.id, today, family.ben.id).day.year == 2021
     timeline.hide_memory(family.ben.id, today)
-    assert timeline.memory(family.ben.id, today) is None
-    assert timeline.memory(family.ben.id, dt.date(2027, 7, 3)).day.year in {2021, 2026}
-    assert timeline.memory(family.cleo.id, today).day.year == 2019
+    assert timeline.memory(family.ben.id, today, family.ben.id) is None
+    assert timeline.memory(family.ben.id, dt.date(2027, 7, 3), family.ben.id).day.year in {2021, 2026}
+    assert timeline.memory(family.cleo.id, today, family.cleo.id).day.year == 2019
 
 
 def test_a_day_near_this_one_will_do(family: Family) -> None:
     post(family.ada, [picture(family.ada, "2019-12-30T09:00:00")])
-    assert timeline.memory(family.ben.id, dt.date(2026, 1, 1)).day == dt.date(2019, 12, 30)
-    assert timeline.memory(family.ben.id, dt.date(2026, 1, 3)) is None
+    assert timeline.memory(family.ben.id, dt.date(2026, 1, 1), family.ben.id).day == dt.date(2019, 12, 30)
+    assert timeline.memory(family.ben.id, dt.date(2026, 1, 3), family.ben.id) is None
 
 
 def test_a_caption_is_its_uploaders(family: Family) -> None:
@@ -151,8 +151,8 @@ def test_the_trash_is_of_the_one_who_removed_it(family: Family) -> None:
     item = picture(family.ben, "2026-07-01T10:00:00")
     post(family.ben, [item], text="look")
     with pytest.raises(NotAllowed):
-        timeline.remove([item], family.cleo.id, is_admin=False)
-    timeline.remove([item], family.ada.id, is_admin=True)
+        timeline.remove([item], family.cleo.id, family.cleo.id, is_admin=False)
+    timeline.remove([item], family.ada.id, family.ada.id, is_admin=True)
     assert sizes(family.ben) == {} == sizes(family.cleo)
     with pytest.raises(NotFound):
         vault.get(item, family.ben.id)
@@ -166,7 +166,7 @@ def test_the_trash_is_of_the_one_who_removed_it(family: Family) -> None:
 
 def test_after_thirty_days_nobody_puts_it_back(family: Family) -> None:
     item = picture(family.ada, "2026-07-01T10:00:00")
-    timeline.remove([item], family.ada.id, is_admin=True)
+    timeline.remove([item], family.ada.id, family.ada.id, is_admin=True)
     long_ago = db.now() - timeline.TRASH_LASTS - dt.timedelta(minutes=1)
     vault.Item.update(deleted_at=long_ago).where(vault.Item.public_id == item).execute()
     assert timeline.trash(family.ada.id) == []
@@ -177,7 +177,7 @@ def test_after_thirty_days_nobody_puts_it_back(family: Family) -> None:
 def test_what_one_may_not_see_cannot_be_removed_by_an_admin(family: Family) -> None:
     item = picture(family.ben, "2026-07-01T10:00:00")
     with pytest.raises(NotFound):
-        timeline.remove([item], family.ada.id, is_admin=True)
+        timeline.remove([item], family.ada.id, family.ada.id, is_admin=True)
 
 
 def test_counts_agree_with_what_is_there(family: Family) -> None:
@@ -191,7 +191,7 @@ def test_counts_agree_with_what_is_there(family: Family) -> None:
     for made, owner in posts[::4]:
         feed.take_down(made, owner.id, is_admin=False)
     for made, owner in posts[::8]:
-        feed.put_back(made.public_id, owner.id)
+        feed.put_back(made.public_id, owner.id, owner.id)
     for person in (*people, family.grandma):
         assert sizes(person) == {each.number: len(ids(person, each.number)) for each in timeline.months(person.id)}
         visible = db.rows("SELECT public_id FROM item")

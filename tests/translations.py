@@ -1,7 +1,7 @@
 """The catalogues of the page's words: gather, compile, check that they are fresh.
 
-    python tests/translations.py           gather the words of code and templates into the catalogues, compile them
-    python tests/translations.py --check   fail when that would change anything, or when a language lacks a word
+python tests/translations.py           gather the words of code and templates into the catalogues, compile them
+python tests/translations.py --check   fail when that would change anything, or when a language lacks a word
 """
 
 from __future__ import annotations

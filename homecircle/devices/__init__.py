@@ -85,7 +85,8 @@ __all__ = [
     "CODE_LASTS", "CODE_LENGTH", "IDLE", "LETTERS", "LIMIT", "LINK_LASTS", "TRIES",
     "Answer", "Ask", "Caller", "Chair", "Choice", "Device", "Invitation", "Offer", "Pass", "Standing", "Tablet",
     "add", "added_for", "agree", "approve", "ask", "ask_to_cross", "chairs", "choices", "claim", "count", "disagree",
-    "everyone", "find_tablet", "forget_guesses", "grant", "grant_by_code", "has_token", "icon_secret", "is_open",
+    "end_invitations", "everyone", "find_tablet", "forget_guesses", "grant", "grant_by_code", "has_token",
+    "icon_secret", "is_open",
     "look", "look_code", "look_words", "may_ask", "may_replace", "new_sheet", "note_use", "of_member", "offer",
     "offer_away", "offer_here", "offer_own", "offer_recovery", "offer_setup", "open_asking", "open_invitations",
     "outside", "pair", "recognise", "refuse", "renew_code", "revoke", "revoke_all", "set_away", "sheet_made", "sit",
@@ -97,9 +98,17 @@ def revoke_all(member_id: int) -> None:
     """Sign every device of a member out, with their face on shared ones and every way in of theirs: they leave."""
     with db.transaction():
         places.close_all(member_id)
-        Invitation.update(revoked_at=db.now()).where(
-            Invitation.member_id == member_id, invitations.is_usable()
-        ).execute()
+        own = invitations.is_usable() & (Invitation.member_id == member_id)
+        Invitation.update(revoked_at=db.now()).where(own).execute()
+        end_invitations(member_id)
+
+
+def end_invitations(made_by: int) -> None:
+    """End the invitations that somebody made for others: who is no admin any more has nobody come in, nor themself."""
+    with db.transaction():
+        for_others = Invitation.member_id.is_null() | (Invitation.member_id != made_by)
+        ended = invitations.is_usable() & (Invitation.made_by == made_by) & for_others
+        Invitation.update(revoked_at=db.now()).where(ended).execute()
 
 
 def forget_guesses() -> int:

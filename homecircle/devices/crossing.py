@@ -62,8 +62,8 @@ def icon_secret(by: Pass, token: str) -> str:
     It is derived from the device's own token, so that each look at the manifest shows the same one and writes nothing.
     """
     secret = hashlib.sha256(f"icon {by.door} {places.today()} {token}".encode()).hexdigest()[:40]
-    if not db.row("SELECT 1 FROM invitation WHERE link_hash = ?", hashed(secret)):
-        with db.transaction():
+    with db.transaction():
+        if not db.row("SELECT 1 FROM invitation WHERE link_hash = ?", hashed(secret)):
             made = token_for(Device.get_by_id(by.device_id), by.door, by.id, secret)
             until = db.now() + ICON_LASTS
             Invitation.update(link_until=until).where(Invitation.id == made.invitation.id).execute()

@@ -57,6 +57,7 @@ class Invitation(db.Model):
     device_id = peewee.IntegerField(null=True)
     link_hash = peewee.BlobField(null=True)
     code_hash = peewee.BlobField(null=True)
+    made_on = peewee.IntegerField(null=True)
     made_at = db.UtcField(default=db.now)
     link_until = db.UtcField()
     code_until = db.UtcField()
@@ -64,6 +65,9 @@ class Invitation(db.Model):
     tries_away = peewee.IntegerField(default=0)
     used_at = db.UtcField(null=True)
     revoked_at = db.UtcField(null=True)
+
+
+PAIRS = {"member", "device", "setup", "recover", "shared", "sheet"}
 
 
 class Offer(NamedTuple):
@@ -74,11 +78,20 @@ class Offer(NamedTuple):
     code: str
 
 
-def offer(kind: str, name: str, made_by: int | None = None, *, role: str = "member", once: str | None = None) -> Offer:
+def offer(  # noqa: PLR0913  who asks whom in, as what, by which door: that is an invitation
+    kind: str,
+    name: str,
+    made_by: int | None = None,
+    *,
+    role: str = "member",
+    once: str | None = None,
+    door: str = "",
+) -> Offer:
     """Make an invitation: of `kind` 'member' (a new person), 'shared' (a device for all), 'setup' or 'recover'.
 
     The same `once` again replaces the secrets of the invitation it made before, so that a page that is loaded again
-    shows a working code and leaves no second chair taken. Raises `HouseFull` when no chair is left for a person.
+    shows a working code and leaves no second chair taken. `door` is the one that the maker came through: an admin, or a
+    device for all, invited from home comes in at home alone. Raises `HouseFull` when no chair is left for a person.
     """
     own = made_by if kind == "device" else None
     with db.transaction():
@@ -86,7 +99,8 @@ def offer(kind: str, name: str, made_by: int | None = None, *, role: str = "memb
             _keep_a_chair(once)
         if not _forget_earlier(once) and kind == "member" and made_by:
             places.note_deed(made_by, "invited", members.clean_name(name))
-        return make(kind, members.clean_name(name), once=once, role=role, made_by=made_by, member_id=own)
+        only = "home" if door == "home" and (kind == "shared" or role == "admin") else ""
+        return make(kind, members.clean_name(name), once=once, role=role, made_by=made_by, member_id=own, door=only)
 
 
 def offer_own(by: Pass, once: str | None = None) -> Offer:
@@ -94,7 +108,7 @@ def offer_own(by: Pass, once: str | None = None) -> Offer:
     with db.transaction():
         _forget_earlier(once)
         return make("device", members.present()[by.id].name, once=once, made_by=by.id, member_id=by.id,
-                    door="" if by.door == "away" else "home")  # fmt: skip
+                    made_on=by.device_id, door="" if by.door == "away" else "home")  # fmt: skip
 
 
 def make(kind: str, name: str, *, secret: str = "", code: str = "", **fields: object) -> Offer:
@@ -118,7 +132,7 @@ def renew_code(public_id: str, made_by: int) -> Offer:
         raise NotFound
     with db.transaction():
         Invitation.delete().where(Invitation.id == found.id).execute()
-        return offer("member", found.name, made_by, role=found.role)
+        return make("member", found.name, role=found.role, made_by=made_by, door=found.door)
 
 
 def offer_setup() -> Offer:
@@ -159,9 +173,9 @@ def look(secret: str, caller: Caller) -> Invitation:
 
     Raises `Invalid` for one that is used, over or unknown, `TooMany` after too many unknown ones.
     """
-    guesses.refuse_when_spent(guesses.LINKS, caller)
     found = Invitation.get_or_none(Invitation.link_hash == hashed(secret))
-    if found is None:
+    if found is None:  # only a wrong one is counted: nobody can lock the family's good links out
+        guesses.refuse_when_spent(guesses.LINKS, caller)
         guesses.spend(guesses.LINKS, caller)
         raise Invalid("This invitation doesn't exist. Please ask for a new one.", field="code")
     moment = db.now()
@@ -208,6 +222,8 @@ def pair(invitation: Invitation, door: str, device_name: str, replaced: str = ""
     once) and what it opens: None for a shared device, at which nobody sits yet. Raises
     `HouseFull` when no place is left, `Conflict` when another device was faster.
     """
+    if invitation.kind not in PAIRS:  # 'here' and 'away' give a device that is paired one more token, and go elsewhere
+        raise NotFound
     with db.transaction():
         use_up(invitation)
         if invitation.kind == "setup":

@@ -217,7 +217,11 @@ def revoke(public_id: str, by: Pass) -> Device:
 
 def close(device: Device, by: int) -> None:
     """Close every door to a device, within the transaction that is under way; live pages hear of it at its commit."""
-    Device.update(revoked_at=db.now(), face_id=None).where(Device.id == device.id).execute()
+    moment = db.now()
+    Device.update(revoked_at=moment, face_id=None).where(Device.id == device.id).execute()
+    # what it made in its last week may have been a thief's; an older sheet lies in the drawer for this very day
+    db.rows("UPDATE invitation SET revoked_at = ?1 WHERE made_on = ?2 AND used_at IS NULL AND revoked_at IS NULL "
+            "AND made_at > ?3", int(moment.timestamp()), device.id, int((moment - SHOWN_FOR).timestamp()))  # fmt: skip
     events.record("device.revoked", device.public_id, by)
 
 

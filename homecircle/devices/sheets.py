@@ -29,9 +29,11 @@ def new_sheet(by: Pass) -> Offer:
         raise NotAllowed("This is done on a device of your own.")
     with db.transaction():
         void_sheet(by.id)
-        made = invitations.make("sheet", members.present()[by.id].name, code=" ".join(several(LENGTH)), made_by=by.id,
-                                member_id=by.id, door="" if by.door == "away" else "home")  # fmt: skip
-        events.record("sheet.made", made.invitation.public_id, by.id, places.told(by.id))
+        name, words = members.present()[by.id].name, " ".join(several(LENGTH))
+        made = invitations.make("sheet", name, code=words, made_by=by.id, made_on=by.device_id, member_id=by.id,
+                                door="" if by.door == "away" else "home")  # fmt: skip
+        # told by nobody, so that the member hears of it too: it may have been a thief
+        events.record("sheet.made", made.invitation.public_id, None, places.told(by.id))
     return made
 
 

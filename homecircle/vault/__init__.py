@@ -305,12 +305,10 @@ def tile(row: tuple[Any, ...]) -> Tile:
 
 def _original(arrived: Arrived) -> Original:
     """The row of these bytes: the one that is there, or a new one."""
-    found = Original.get_or_none(Original.sha256 == arrived.sha256)
-    if found is not None:
-        return found
     with db.transaction():
-        return Original.create(sha256=arrived.sha256, size=arrived.size, media_type=arrived.media_type,
-                               path=arrived.path)  # fmt: skip
+        return Original.get_or_none(Original.sha256 == arrived.sha256) or Original.create(
+            sha256=arrived.sha256, size=arrived.size, media_type=arrived.media_type, path=arrived.path
+        )
 
 
 def _nearest(urls: dict[int, str], edge: int) -> str:

@@ -114,11 +114,14 @@ def describe(public_id: str, member_id: int, caption: str, description: str) -> 
         events.record("item.described", public_id, member_id, audiences.of([member_id]))
 
 
-def remove(public_ids: list[str], member_id: int, *, is_admin: bool) -> None:
-    """Move items that the member may see to their trash. `NotAllowed` when one of them is not theirs to remove."""
+def remove(public_ids: list[str], member_id: int, reader: int, *, is_admin: bool) -> None:
+    """Move items to the member's trash. `NotAllowed` when one of them is not theirs to remove.
+
+    `reader` is as whom the device may see (0 while it is limited): `NotFound` for what it may not.
+    """
     with db.transaction():
         for public_id in public_ids:
-            owner = about(public_id, member_id).member_id
+            owner = about(public_id, reader).member_id
             if owner != member_id and not is_admin:
                 raise NotAllowed("Only the one who added this can delete it.")
             Item.update(deleted_at=db.now(), deleted_by=member_id).where(Item.public_id == public_id).execute()
@@ -141,18 +144,19 @@ def trash(member_id: int) -> list[tuple[vault.Tile, dt.datetime]]:
     return [(vault.tile(row[1:]), db.moment(row[0])) for row in db.rows(_TRASH, member_id, oldest, PAGE)]
 
 
-def memory(member_id: int, today: dt.date) -> Memory | None:
+def memory(member_id: int, today: dt.date, reader: int) -> Memory | None:
     """Return the one memory of `today`, or None: nothing there, or the member does not want one (any more) today.
 
-    Of the earlier years the one whose posts were marked and answered most; days near this one where it has none.
+    `reader` is as whom the device may see. Of the earlier years the one whose posts were marked and answered most; days
+    near this one where it has none.
     """
     for near in (0, NEARBY):
         days = [_day(today + dt.timedelta(days=each)) % 10000 for each in range(-near, near + 1)]
-        values = {"me": member_id, "days": json.dumps(days), "today": _day(today), "year": today.year}
+        values = {"who": member_id, "me": reader, "days": json.dumps(days), "today": _day(today), "year": today.year}
         found = db.row(_MEMORY, values)
         if found:
             day = dt.date(found[0] // 10000, found[0] // 100 % 100, found[0] % 100)
-            return Memory(day, today.year - day.year, found[1], on_day(member_id, day, 1)[0])
+            return Memory(day, today.year - day.year, found[1], on_day(reader, day, 1)[0])
     return None
 
 
@@ -260,6 +264,6 @@ SELECT place.at / 1000000 AS day, count(*) AS n, (
 FROM json_each(:days) AS each
 CROSS JOIN item_place AS place ON place.reader_id IN (0, nullif(:me, 0)) AND place.shelf = 0
   AND place.at / 1000000 % 10000 = each.value AND place.at < :year * 10000000000
-WHERE NOT EXISTS (SELECT 1 FROM memory_hidden WHERE member_id = :me AND until >= :today
+WHERE NOT EXISTS (SELECT 1 FROM memory_hidden WHERE member_id = :who AND until >= :today
   AND day IN (0, place.at / 1000000))
 GROUP BY 1 ORDER BY warmth DESC, n DESC, day DESC LIMIT 1"""

@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +27,11 @@ SIZE_LIMIT = 4 << 30
 PIECE_LIMIT = 8 << 20
 LASTS = dt.timedelta(hours=24)
 CHECKSUMS = ("sha1", "sha256", "md5")
+METADATA = {"filename", "filetype", "modified"}
+STRAY_AFTER = 3600  # seconds: a younger file may be one whose row is just being written
 AT_ONCE = 200  # unfinished uploads of one member
 
-_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+_locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
 
 class Upload(db.Model):
@@ -60,13 +63,14 @@ def begin(folder: Folder, whose: tuple[int, int], size: int, metadata: dict[str,
         raise Invalid("This file is empty.", field="photos")
     folder.make_room(size)
     member_id, device_id = whose
+    told = {key: metadata[key] for key in METADATA & metadata.keys()}  # 'arrived' is ours alone
     with db.transaction():
         waiting = Upload.select().where(
             Upload.member_id == member_id, Upload.item_id.is_null(), Upload.until > db.now()
         )
         if waiting.count() >= AT_ONCE:
             raise Conflict("Too many files are on their way. Please wait until some have arrived.")
-        made = Upload.create(member_id=member_id, device_id=device_id, size=size, metadata=json.dumps(metadata),
+        made = Upload.create(member_id=member_id, device_id=device_id, size=size, metadata=json.dumps(told),
                              until=db.now() + LASTS, force_insert=True)  # fmt: skip
         create(_file(folder, made.id)).close()
     return made
@@ -130,9 +134,10 @@ def item_of(upload: Upload) -> str:
 
 def drop(folder: Folder, upload: Upload) -> None:
     """Forget an upload and its bytes; the item it may have become stays."""
-    with db.transaction():
-        Upload.delete().where(Upload.id == upload.id).execute()
-    folder.remove(_file(folder, upload.id))
+    with _locks[upload.id]:
+        with db.transaction():
+            Upload.delete().where(Upload.id == upload.id).execute()
+        folder.remove(_file(folder, upload.id))
     _locks.pop(upload.id, None)
 
 
@@ -142,7 +147,8 @@ def sweep(folder: Folder) -> int:
     for upload in over:
         drop(folder, upload)
     known = {row[0] for row in db.rows("SELECT id FROM upload")}
-    strays = [path for path in folder.uploads.iterdir() if path.name not in known]
+    old = time.time() - STRAY_AFTER
+    strays = [path for path in folder.uploads.iterdir() if path.name not in known and path.stat().st_mtime < old]
     for path in strays:
         folder.remove(path)
     return len(over) + len(strays)

@@ -53,7 +53,9 @@ def all_devices() -> Response:
 def create() -> Response:
     """Add a shared device, like a tablet in the kitchen: shown once."""
     try:
-        made = devices.offer("shared", request.form.get("name", ""), g.me.id, once=request.form.get("once"))
+        made = devices.offer(
+            "shared", request.form.get("name", ""), g.me.id, once=request.form.get("once"), door=g.door
+        )
     except HouseError as error:
         return _devices(doorstep.problems(error), error.status)
     return make_response(rendering.page("devices/invitation.html", shown=doorstep.shown(made), is_shared=True))

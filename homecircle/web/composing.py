@@ -7,7 +7,7 @@ import secrets
 from flask import g, request
 
 from homecircle import vault
-from homecircle.errors import HouseError, Invalid
+from homecircle.errors import HouseError, Invalid, NotAllowed
 from homecircle.web.house import house
 
 FILES_AT_ONCE = 10
@@ -40,3 +40,10 @@ def keep_files() -> tuple[list[str], HouseError | None]:
 def once() -> str:
     """Return the form's once-key; a form without one (a program's) shares as often as it is sent."""
     return request.form.get("once", "")[:64] or secrets.token_urlsafe(12)
+
+
+def not_for(named: list[str]) -> HouseError | None:
+    """Return the refusal of a post for named members from a device that may not read one."""
+    if named and g.me.limited:
+        return NotAllowed("A post for some of you needs a device of your own, or your PIN here.")
+    return None

@@ -20,7 +20,7 @@ def index() -> str:
         entries, earlier = feed.newer(g.me.reader, after), ""
     else:
         entries, earlier = feed.page(g.me.reader, request.args.get("before", ""))
-    visit = notices.visit(g.me.id, entries[0].number if entries else 0)
+    visit = notices.visit(g.me.id, entries[0].number if entries else 0, moves=not g.me.limited)
     drawn = cards.cards(entries, g.me, visit)
     if rendering.asked_by_htmx() and request.args:
         return rendering.page("feed/_page.html", cards=drawn, earlier=earlier, since=visit.since)
@@ -38,16 +38,18 @@ def new() -> str:
 @pages.post("/feed")
 def create() -> Response:
     """Share what the composer sent; what cannot be shared comes back with everything that was written."""
-    form, problems = request.form, dict[str, str]()
+    form, problems, once = request.form, dict[str, str](), composing.once()
+    if earlier := feed.shared_before(g.me.id, once):
+        return _card_or_back(earlier.public_id)
     kept, problem = composing.keep_files()
     items = form.getlist("items") + kept
     try:
-        if problem:
+        if problem or (problem := composing.not_for(form.getlist("for"))):
             raise problem
-        post = feed.publish(g.me.id, form.get("text", ""), items, form.getlist("for"), composing.once())
+        post = feed.publish(g.me.id, form.get("text", ""), items, form.getlist("for"), once)
     except HouseError as error:
         problems[getattr(error, "field", "") or "text"] = rendering.sentence(error)
-        return _again(form.get("text", ""), items, problems, error.status)
+        return _again(items, problems, error.status)
     return _card_or_back(post.public_id)
 
 
@@ -58,7 +60,8 @@ def show(public_id: str) -> str:
     if request.args.get("part") == "card":
         return rendering.page("feed/_post.html", card=found)
     post = feed.get(public_id, g.me.reader)
-    threads.see(g.me.id, post.id)
+    if not g.me.limited:
+        threads.see(g.me.id, post.id)
     return rendering.page("feed/show.html", card=found, replies=cards.replies(post, g.me))
 
 
@@ -121,10 +124,12 @@ def _card_or_back(public_id: str) -> Response:
     return redirect(url_for("feed.index", _anchor=f"post-{public_id}"), 303)  # type: ignore[return-value]
 
 
-def _again(text: str, items: list[str], problems: dict[str, str], status: int) -> Response:
-    """Draw the composer again with what was written and the photos that did arrive."""
+def _again(items: list[str], problems: dict[str, str], status: int) -> Response:
+    """Draw the composer again with what was written, whom it is for, and the photos that did arrive."""
+    form = request.form
     tiles = [vault.get(each, g.me.reader) for each in items if vault.may_use(each, g.me.id)]
-    drawn = rendering.page("feed/new.html", text=text, tiles=tiles, errors=problems, people=_people())
+    drawn = rendering.page("feed/new.html", text=form.get("text", ""), tiles=tiles, errors=problems, people=_people(),
+                           chosen=form.getlist("for"))  # fmt: skip
     return make_response(drawn, status)
 
 
@@ -141,7 +146,7 @@ def _checklist() -> list[tuple[bool, str]] | None:
 
 def _people() -> list[Face]:
     """Whom a post can be for, besides oneself."""
-    return [face for number, face in members.present().items() if number != g.me.id]
+    return [] if g.me.limited else [face for number, face in members.present().items() if number != g.me.id]
 
 
 def _removed() -> dict[str, str] | None:

@@ -126,6 +126,13 @@ class _Stream:
             if quiet >= HEARTBEAT:
                 yield b": still here\n\n"
 
+    def _somebody_came(self) -> bool:
+        """Say whether somebody came or went, at most four times a minute, and only to one who shows themself too."""
+        if presence.turn() == self.turn or time.monotonic() - self.told < PRESENCE_EVERY:
+            return False
+        self.turn, self.told = presence.turn(), time.monotonic()
+        return presence.shares_of(self.me.id) == "minute"
+
     def _news(self) -> bytes | None:
         """What is new since the cursor, as lines; None when this device may not hear it any more."""
         with db.connection():
@@ -138,8 +145,7 @@ class _Stream:
         if found is None:
             return f"id: {self.cursor}\nevent: resync\ndata: \n\n".encode()
         news = hints(found, self.me)
-        if presence.turn() != self.turn and time.monotonic() - self.told > PRESENCE_EVERY:
-            self.turn, self.told = presence.turn(), time.monotonic()
+        if self._somebody_came():
             news.append(Hint("presence", ""))
         lines = [f"event: {each.event}\ndata: {each.id}\n" for each in dict.fromkeys(news)]
         # only the last line moves the page's cursor: a line cut in the middle of these tells the rest again

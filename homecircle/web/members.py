@@ -49,7 +49,7 @@ def invite() -> Response:
     """Make an invitation and show it once."""
     form = request.form
     try:
-        made = devices.offer("member", form.get("name", ""), g.me.id, role=_role(), once=form.get("once"))
+        made = devices.offer("member", form.get("name", ""), g.me.id, role=_role(), once=form.get("once"), door=g.door)
     except HouseError as error:
         return _everyone(doorstep.problems(error), error.status)
     return make_response(rendering.page("members/invitation.html", shown=doorstep.shown(made)))

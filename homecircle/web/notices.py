@@ -39,8 +39,9 @@ def index() -> str:
     """What is new; opening the page is enough to have seen it. With ?part=dot only the dot."""
     if request.args.get("part") == "dot":
         return rendering.page("notices/_dot.html", has_new=notices.has_new(g.me.id, g.me.reader))
-    found = notices.since(g.me.id, g.me.reader)
-    notices.see(g.me.id)
+    upto, found = notices.newest(), notices.since(g.me.id, g.me.reader)
+    if not g.me.limited:
+        notices.see(g.me.id, upto)
     fresh = [each for each in found if each.is_new]
     groups = [(gettext("For you"), _lines([each for each in fresh if each.for_me])),
               (gettext("Everyone"), _lines([each for each in fresh if not each.for_me]))]  # fmt: skip

@@ -7,7 +7,7 @@ import datetime as dt
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
 
 from homecircle import db, members, presence
-from homecircle.web import people, rendering
+from homecircle.web import guard, people, rendering
 
 LASTS = {"hour": dt.timedelta(hours=1), "day": dt.timedelta(days=1), "week": dt.timedelta(days=7)}
 EVENING = 22  # the hour at which "until this evening" ends
@@ -25,6 +25,7 @@ def index() -> str:
 
 
 @pages.post("/presence/status")
+@guard.own
 def status() -> Response:
     """Say what one is up to, until a chosen time."""
     presence.say_status(g.me.id, request.form.get("text", ""), _until(request.form.get("until", "")))

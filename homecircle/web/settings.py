@@ -26,6 +26,7 @@ def profile() -> Response:
 
 
 @pages.post("/profile")
+@guard.own
 def save_profile() -> Response:
     """Keep name, colour, picture."""
     try:
@@ -42,6 +43,7 @@ def look() -> str:
 
 
 @pages.post("/look")
+@guard.own
 def save_look() -> Response:
     """Keep text size and theme."""
     return _save("settings/look.html", text_size=request.form.get("text_size", ""), theme=request.form.get("theme", ""))
@@ -54,6 +56,7 @@ def language() -> str:
 
 
 @pages.post("/language")
+@guard.own
 def save_language() -> Response:
     """Keep language and time zone."""
     form = request.form
@@ -69,6 +72,7 @@ def sharing() -> str:
 
 
 @pages.post("/sharing")
+@guard.own
 def save_sharing() -> Response:
     """Choose how finely one is seen."""
     try:
@@ -86,6 +90,7 @@ def leave() -> str:
 
 
 @pages.post("/leave")
+@guard.own
 def leave_for_good() -> Response:
     """Leave the family; posts stay or go."""
     try:

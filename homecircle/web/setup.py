@@ -151,7 +151,7 @@ def save_invite() -> Response:
     form = request.form
     role = "admin" if form.get("admin") else "member"
     try:
-        made = devices.offer("member", form.get("name", ""), g.me.id, role=role, once=form.get("once"))
+        made = devices.offer("member", form.get("name", ""), g.me.id, role=role, once=form.get("once"), door=g.door)
     except HouseError as error:
         return _invite(None, doorstep.problems(error), error.status)
     return _invite(doorstep.shown(made), {})

@@ -119,7 +119,7 @@ def today() -> dt.date:
 def memory(me: Pass) -> MemoryLine | None:
     """Return the card of today, or None."""
     here = today()
-    found = timeline.memory(me.reader, here)
+    found = timeline.memory(me.id, here, me.reader)
     if found is None:
         return None
     same = (found.day.month, found.day.day) == (here.month, here.day)

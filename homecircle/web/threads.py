@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
 
-from homecircle import db, feed, members, threads
+from homecircle import db, feed, members, threads, vault
 from homecircle.errors import HouseError, NotFound
 from homecircle.members import Face
 from homecircle.web import cards, composing, doorstep, rendering
@@ -43,18 +43,17 @@ def show(public_id: str) -> str:
 @pages.post("/feed/<public_id>/messages")
 def create(public_id: str) -> Response:
     """Say something."""
-    post, form = feed.get(public_id, g.me.reader), request.form
+    post, form, once = feed.get(public_id, g.me.reader), request.form, composing.once()
+    if earlier := threads.said_before(g.me.id, once):
+        return _after(post, earlier.public_id)
     kept, problem = composing.keep_files()
-    items = form.getlist("items") + kept
+    items = tuple(form.getlist("items") + kept)
     try:
         if problem:
             raise problem
-        words = threads.Words(form.get("text", ""), form.get("quote", ""), tuple(items))
-        said = threads.say(post, g.me.id, words, composing.once())
+        said = threads.say(post, g.me.id, threads.Words(form.get("text", ""), form.get("quote", ""), items), once)
     except HouseError as error:
-        drawn = rendering.page("feed/show.html", card=cards.card(public_id, g.me), replies=cards.replies(post, g.me),
-                               text=form.get("text", ""), errors=doorstep.problems(error))  # fmt: skip
-        return make_response(drawn, error.status)
+        return _again(post, items, error)
     return _after(post, said.public_id)
 
 
@@ -83,6 +82,14 @@ def delete(public_id: str, message_id: str) -> Response:
     return _after(post, "")
 
 
+def _again(post: feed.Post, items: tuple[str, ...], error: HouseError) -> Response:
+    """Draw the page again with what was written and the photos that did arrive."""
+    tiles = [vault.get(each, g.me.reader) for each in items if vault.may_use(each, g.me.id)]
+    drawn = rendering.page("feed/show.html", card=cards.card(post.public_id, g.me), replies=cards.replies(post, g.me),
+                           text=request.form.get("text", ""), held=tiles, errors=doorstep.problems(error))  # fmt: skip
+    return make_response(drawn, error.status)
+
+
 def _talk(talk: threads.Talk) -> TalkLine:
     roster, at = members.roster(), db.moment(talk.said_at)
     author, last = roster[talk.post_author_id], roster[talk.author_id]
@@ -101,7 +108,8 @@ def _after(post: feed.Post, message_id: str) -> Response:
 
 
 def _thread(post: feed.Post) -> str:
-    threads.see(g.me.id, post.id)
+    if not g.me.limited:
+        threads.see(g.me.id, post.id)
     card = cards.card(post.public_id, g.me)
     return rendering.page("threads/_thread.html", card=card, replies=cards.replies(post, g.me))
 

@@ -57,7 +57,7 @@ def links() -> str:
 @pages.get("/on-this-day")
 def on_this_day() -> str:
     """The shots of one day: ?day=, else that of today's memory."""
-    found = timeline.memory(g.me.reader, shots.today())
+    found = timeline.memory(g.me.id, shots.today(), g.me.reader)
     day = _date(request.args.get("day", "")) or (found.day if found else None)
     drawn = shots.lines(timeline.on_day(g.me.reader, day)) if day else []
     return rendering.page("vault/on_this_day.html", shots=drawn, day=shots.day(day) if day else "")
@@ -73,10 +73,11 @@ def hide_memory() -> Response:
 
 
 @pages.get("/trash")
+@guard.own
 def trash() -> str:
     """What one has removed in the last 30 days, to be put back."""
-    posts = [(each.public_id, each.text, each.deleted_at) for each in feed.trash(g.me.id)]
-    return rendering.page("vault/trash.html", items=timeline.trash(g.me.id), posts=posts)
+    posts = [(each.public_id, each.text, each.deleted_at) for each in feed.trash(g.me.reader)]
+    return rendering.page("vault/trash.html", items=timeline.trash(g.me.reader), posts=posts)
 
 
 @pages.get("/of/<public_id>")
@@ -103,7 +104,8 @@ def bundle() -> Response:
 @pages.post("/delete")
 def delete_some() -> Response:
     """Move several items to the trash."""
-    timeline.remove(request.form.getlist("items")[: bundling.LIMIT], g.me.reader, is_admin=g.me.is_admin)
+    items = request.form.getlist("items")[: bundling.LIMIT]
+    timeline.remove(items, g.me.id, g.me.reader, is_admin=g.me.is_admin)
     return redirect(url_for("vault.index", removed="some"), 303)  # type: ignore[return-value]
 
 
@@ -135,14 +137,15 @@ def update(public_id: str) -> Response:
 @pages.post("/<public_id>/delete")
 def delete(public_id: str) -> Response:
     """Move an item to the trash; the vault then offers to put it back."""
-    timeline.remove([public_id], g.me.reader, is_admin=g.me.is_admin)
+    timeline.remove([public_id], g.me.id, g.me.reader, is_admin=g.me.is_admin)
     return redirect(url_for("vault.index", removed=public_id), 303)  # type: ignore[return-value]
 
 
 @pages.post("/<public_id>/restore")
+@guard.own
 def restore(public_id: str) -> Response:
     """Put an item back where it was."""
-    timeline.put_back(public_id, g.me.id)
+    timeline.put_back(public_id, g.me.reader)
     return redirect(url_for("vault.show", public_id=public_id), 303)  # type: ignore[return-value]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import Any
 
 from homecircle import db
 from homecircle.files import Folder
@@ -80,45 +81,62 @@ def p3(_form: Form) -> list[Figure]:
     return [Figure("P3", "SQL statements of the feed page", most, "", 8, note=note)]
 
 
-def p5(_form: Form) -> list[Figure]:
-    """Search, as soon as there is one."""
+def p5(form: Form) -> list[Figure]:
+    """Search, newest first: a word of every tenth post and one of every thousandth; the verb, without the page."""
     if find_spec("homecircle.search") is None:
         return [missing("P5", "search newest first, any word", "not built yet")]
     from homecircle import search
 
-    kept = house(100_000, 10_000)
+    size = form.pick(100_000, 1_000_000)
+    with opened(house(size, size // 10)):
+        common, rare, none = interleaved(ROUNDS, *(_asking(search.find, 1, word, {})
+                                                   for word in ("Sunday", "comet", "xylophone")))  # fmt: skip
+    note = f"common {median(common) * 1000:.2f}, rare {median(rare) * 1000:.2f}, none {median(none) * 1000:.2f} ms"
+    return [Figure("P5", f"search at {size} posts", median(common + rare) * 1000, "ms", 3, note=note),
+            Figure("P5", "  common word against rare", ratio(common, rare), "x", 5)]  # fmt: skip
+
+
+def p6(_form: Form) -> list[Figure]:
+    """The SQL of a vault of 100,000 items: a page of 200, a month nine years back, on this day."""
+    if find_spec("homecircle.vault.timeline") is None:
+        return [missing("P6", "vault of 100,000: page of 200, jump, on this day", "not built yet")]
+    from homecircle.vault import timeline
+
+    with opened(house(100_000, 100_000)):
+        months = [each.number for each in timeline.months(1)]
+        whole = _asking(timeline.page, 1, months[1], "", 200)
+        asked = {"its first page of 200": _sql_of(timeline.page, 1, months[1], "", 200),
+                 "a month nine years back": _sql_of(timeline.page, 1, months[-12], "", 200),
+                 "the list of months": _sql_of(timeline.months, 1),
+                 "on this day": _sql_of(timeline.memory, 1, dt.datetime.now(dt.UTC).date())}  # fmt: skip
+        took = interleaved(ROUNDS, *asked.values(), whole)
+    note = f"the SQL; with its tiles {median(took.pop()) * 1000:.2f} ms"
+    return [Figure("P6", f"vault of 100,000: {name}", median(each) * 1000, "ms", 1, note=note if "200" in name else "")
+            for name, each in zip(asked, took, strict=True)]  # fmt: skip
+
+
+@contextlib.contextmanager
+def opened(kept: Kept) -> Iterator[None]:
+    """The database of a house, without its pages."""
     db.open_file(Folder(kept.path).database)
     try:
-        return _search(search)
+        yield
     finally:
         db.close_file()
 
 
-def _search(search: Any) -> list[Figure]:
-    ask: Callable[..., Any] | None = getattr(search, "page", None) or getattr(search, "find", None)
-    if ask is None:
-        return [missing("P5", "search newest first, any word", "homecircle.search has neither page nor find")]
-    try:
-        common, rare = interleaved(ROUNDS, lambda: _timed(lambda: ask(1, "Sunday")),
-                                   lambda: _timed(lambda: ask(1, "umbrella")))  # fmt: skip
-    except TypeError as error:
-        return [missing("P5", "search newest first, any word", f"the benchmark does not know its verb: {error}")]
-    return [Figure("P5", "search at 100,000 posts", median(common + rare) * 1000, "ms", 3),
-            Figure("P5", "  commonest word against rarest", ratio(common, rare), "x", 5)]  # fmt: skip
+def _sql_of(verb: Callable[..., object], *values: object) -> Callable[[], float]:
+    """Time the very statements that a verb runs, read to their ends, without what it makes of their rows."""
+    texts: list[str] = []
+    line = db.database.connection()
+    line.set_trace_callback(texts.append)
+    verb(*values)
+    line.set_trace_callback(None)
+    return lambda: _timed(lambda: [line.execute(text).fetchall() for text in texts])
 
 
-def p6(_form: Form) -> list[Figure]:
-    """The vault's pages, as soon as there are some."""
-    from homecircle import vault
-
-    if not hasattr(vault, "page"):
-        return [missing("P6", "vault of 100,000: page of 200, jump, on this day", "not built yet")]
-    kept = house(100_000, 100_000, 12)
-    worker = Worker(kept)
-    took = [median(worker.measure(Ask("/vault", times=10))) for _ in range(ROUNDS)]
-    worker.close()
-    what = "vault of 100,000: its first page, whole request (the bar counts SQL)"
-    return [Figure("P6", what, median(took) * 1000, "ms")]
+def _asking(verb: Callable[..., object], *values: object) -> Callable[[], float]:
+    return lambda: _timed(lambda: verb(*values))
 
 
 def p19(_form: Form) -> list[Figure]:

@@ -93,6 +93,13 @@ def test_no_list_hint_notice_or_304_tells_of_it(home: Home, family: Family, surp
         f"/members/{family.ada.public_id}",
         "/house/log",
         "/devices",
+        "/vault",
+        "/vault/links",
+        "/vault/files",
+        "/vault/trash",
+        "/vault/on-this-day",
+        "/vault/search?q=cake",
+        "/vault/search?q=Ada",
     ):
         page = ben.get(path).text
         assert not any(value in page for value in surprise.values()), path

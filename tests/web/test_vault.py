@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from homecircle import db, feed, vault
+from homecircle import db, devices, feed, vault
 from homecircle.vault import timeline
 from homecircle.web import bundling
 from tests.conftest import SAMPLES, Browser, Family, Home, Person, photo
@@ -138,7 +138,7 @@ def test_the_trash_gives_back(home: Home, family: Family) -> None:
         assert item not in who.get("/vault").text + who.get("/").text
     assert f"/vault/{item}/restore" in ada.get("/vault/trash").text
     assert item not in ben.get("/vault/trash").text
-    assert ben.post(f"/vault/{item}/restore").status_code == 404
+    assert ben.post(f"/vault/{item}/restore").status_code == 403
     assert ada.post(f"/vault/{item}/restore").status_code == 303
     assert item in ben.get("/vault").text
     post = re.search(r'id="post-(\w+)"', ada.get("/").text)[1]
@@ -202,9 +202,11 @@ def test_on_this_day_stands_on_home_until_one_sends_it_away(home: Home, family: 
     assert item in ben.get(f"/vault/on-this-day?day=2019-{today:%m-%d}").text
     assert item in ben.get("/vault/on-this-day").text
     assert ben.post("/vault/on-this-day/hide", {"day": f"2019-{today:%m-%d}"}).status_code == 303
+    db.rows("UPDATE member SET active_at = 0")  # a visit begins anew
     assert "years ago today" not in ben.get("/").text
     cleo = home.browser(family.cleo)
     assert cleo.post("/vault/on-this-day/hide", headers={"HX-Request": "true"}).text == ""
+    db.rows("UPDATE member SET active_at = 0")
     assert "years ago today" not in cleo.get("/").text
     assert "years ago today" in home.browser(family.grandma).get("/").text
     assert ben.get("/vault/on-this-day?day=never").status_code == 200
@@ -217,6 +219,29 @@ def test_a_post_of_many_shows_all_on_a_page_of_its_own(home: Home, family: Famil
         page = home.browser(family.cleo).get(path).text
         assert re.findall(r'data-id="(\w+)"', page) == items
         assert home.browser(family.ben).get(path).data == home.browser(family.ben).get("/vault/of/nowhere").data
+
+
+def test_a_limited_device_sees_what_is_for_everyone_and_may_do_no_more(home: Home, family: Family) -> None:
+    """One that somebody added in Cleo's name: her own photos and trash stay closed."""
+    today = db.now().date()
+    private = picture(family.cleo, f"2019-{today:%m-%d}T10:00:00", "diary.jpg")
+    removed = picture(family.cleo, "2019-01-01T10:00:00", "letter.jpg")
+    shared = _share(home, family.cleo, "cake.jpg", text="for all")[0]
+    secret = _share(home, family.ada, "harbour.jpg", text="a secret", to=(family.cleo,))[0]
+    home.browser(family.cleo).post(f"/vault/{removed}/delete")
+    token = devices.add(family.cleo.id, "Not hers", "home", added_by=family.ben.id)
+    limited = Browser(home.app.test_client(), "http://homecircle.local", token)
+    searches = [f"/vault/search?q={word}" for word in ("diary", "secret", "letter", "2019", "all")]
+    pages = [limited.get(path).text for path in ("/", "/vault", "/vault/trash", "/vault/on-this-day", *searches)]
+    assert any(shared in page for page in pages)
+    for hidden in (private, removed, secret):
+        assert not any(hidden in page for page in pages)
+        assert limited.get(f"/vault/{hidden}").status_code == 404
+        assert limited.post("/vault/zip", {"items": [hidden]}).status_code == 404
+        assert limited.post(f"/vault/{hidden}/restore").status_code in {403, 404}
+        assert limited.post(f"/vault/{hidden}/delete").status_code in {403, 404}
+    assert limited.post(f"/vault/{shared}/edit", {"caption": "hello"}).status_code == 303
+    assert limited.post("/vault/on-this-day/hide").status_code == 303
 
 
 @pytest.mark.parametrize("part", ["caption", "shot", "tile"])
