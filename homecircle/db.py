@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import peewee
 from playhouse.migrations import Runner
@@ -53,7 +53,7 @@ class _Database(peewee.SqliteDatabase):
                     self._born[id(made)] = born
                     return made
                 made.close()
-        made = super()._connect()
+        made = cast("sqlite3.Connection", super()._connect())  # type: ignore[misc]  # missing in its stubs
         self._born[id(made)] = time.monotonic()
         return made
 

@@ -28,7 +28,7 @@ def index() -> str:
     """Our home: storage, backup, and the ways to the rest."""
     folder = house().folder
     lines = [_safety(state) for state in backup.states()]
-    return rendering.page("house/index.html", free=folder.free(), total=folder.total(), place=str(folder.root),
+    return rendering.page("house/index.html", free=folder.free(), total=folder.total(), folder=str(folder.root),
                           addresses=house().addresses(), away=circle.get().away_address, safety=lines,
                           version=__version__)  # fmt: skip
 

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import segno
 import tzlocal
 from flask import Flask, current_app, g, render_template, request
-from flask_babel import format_date, format_datetime, get_locale, get_translations, gettext, ngettext
+from flask_babel import format_date, format_datetime, format_decimal, get_locale, get_translations, gettext, ngettext
 from markupsafe import Markup, escape
 
 from homecircle import circle, config, db, members, notices
@@ -170,13 +170,19 @@ def day(at: dt.datetime) -> str:
         return gettext("today") if days == 0 else gettext("yesterday")
     if 0 < days < 7:
         return _date(local, "EEEE", locale())
-    return _date(local, "d MMMM" if local.year == today.year else "d MMMM y", locale())
+    return _date(local, pattern("d MMMM" if local.year == today.year else "d MMMM y"), locale())
 
 
 def _today(here: ZoneInfo) -> dt.date:
     if "today" not in g:
         g.today = db.now().astimezone(here).date()
     return cast("dt.date", g.today)
+
+
+def pattern(english: str) -> str:
+    """Return a date's pattern as the reader's language writes it (CLDR): German puts a dot behind the day."""
+    german = english.replace("EEEE d", "EEEE, d").replace("d MMMM", "d. MMMM")
+    return german if locale() == "de" else english
 
 
 def month(date: dt.date) -> str:
@@ -200,7 +206,7 @@ def filesize(size: int) -> str:
     """'43 kB', '2.4 MB', '1.2 GB'."""
     for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= step:
-            return f"{size / step:.1f}".removesuffix(".0") + f" {unit}"
+            return f"{format_decimal(round(size / step, 1))} {unit}"
     return f"{size} B"
 
 
@@ -296,7 +302,8 @@ def _date(date: dt.date, pattern: str, _locale: str) -> str:
 
 @lru_cache(4096)
 def _moment(at: dt.datetime, _locale: str, here: str) -> str:
-    return str(format_datetime(at.astimezone(_zone(here)).replace(tzinfo=None), "EEEE d MMMM y, HH:mm", rebase=False))
+    local = at.astimezone(_zone(here)).replace(tzinfo=None)
+    return str(format_datetime(local, pattern("EEEE d MMMM y, HH:mm"), rebase=False))
 
 
 def _link(url: str) -> Markup:

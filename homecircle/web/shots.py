@@ -92,7 +92,7 @@ def day(date: dt.date) -> str:
 
 def moment(at: dt.datetime) -> str:
     """'3 July 2026, 14:20': the camera's own clock, in no zone."""
-    return str(format_datetime(at, "d MMMM y, HH:mm", rebase=False))
+    return str(format_datetime(at, rendering.pattern("d MMMM y, HH:mm"), rebase=False))
 
 
 def month_name(number: int) -> str:
@@ -142,7 +142,7 @@ def _short(number: int, _locale: str) -> str:
 
 @lru_cache(4096)
 def _day(date: dt.date, _locale: str) -> str:
-    return str(format_date(date, "d MMMM y"))
+    return str(format_date(date, rendering.pattern("d MMMM y")))
 
 
 @lru_cache(2048)

@@ -115,14 +115,17 @@ function dress(pswp, words) {
   });
 }
 
-// Back closes: opening is an entry of its own, and closing any other way takes it off again.
-function keepBack(pswp) {
+// Back closes: opening is an entry of its own, and closing any other way takes it off again; the focus returns after
+// that, since going back would take it away once more.
+function keepBack(pswp, refocus) {
   history.pushState({ viewer: true }, "");
   const back = () => pswp.close();
   addEventListener("popstate", back, { once: true });
   pswp.on("destroy", () => {
     removeEventListener("popstate", back);
-    if (history.state?.viewer) history.back();
+    if (!history.state?.viewer) return refocus();
+    addEventListener("popstate", () => setTimeout(refocus), { once: true });
+    history.back();
   });
 }
 
@@ -147,15 +150,21 @@ async function open(place, tile) {
     loop: false,
     preload: [1, 2],
   });
+  // While it opens it would not hear that it should close again, by a key or otherwise.
+  const early = (event) => event.key === "Escape" && pswp.close();
+  addEventListener("keydown", early);
+  pswp.on("openingAnimationEnd", () => removeEventListener("keydown", early));
+  const close = pswp.close.bind(pswp);
+  pswp.close = () => (pswp.opener.isOpen ? close() : pswp.on("openingAnimationEnd", () => setTimeout(close)));
   dress(pswp, words);
   // Back to the photo that is shown now, where the page has it; else to the one that was tapped.
   let last = tile;
   pswp.on("change", () => {
     last = pswp.currSlide.data.element ?? last;
   });
-  pswp.on("destroy", () => last.isConnected && last.focus({ preventScroll: false }));
   pswp.init();
-  keepBack(pswp);
+  // the card may have been drawn anew meanwhile: then the tile of the same name
+  keepBack(pswp, () => (last.isConnected ? last : document.getElementById(last.id))?.focus());
 }
 
 export default function viewer(element) {

@@ -138,7 +138,7 @@ def test_the_trash_gives_back(home: Home, family: Family) -> None:
         assert item not in who.get("/vault").text + who.get("/").text
     assert f"/vault/{item}/restore" in ada.get("/vault/trash").text
     assert item not in ben.get("/vault/trash").text
-    assert ben.post(f"/vault/{item}/restore").status_code == 403
+    assert ben.post(f"/vault/{item}/restore").status_code == 404
     assert ada.post(f"/vault/{item}/restore").status_code == 303
     assert item in ben.get("/vault").text
     post = re.search(r'id="post-(\w+)"', ada.get("/").text)[1]
