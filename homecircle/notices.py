@@ -115,7 +115,7 @@ _TELLS = f"""(
       post.author_id = :me OR EXISTS (SELECT 1 FROM message AS earlier WHERE earlier.post_id = post.id
         AND earlier.author_id = :me AND earlier.deleted_at IS NULL AND earlier.id < message.id))))
   OR event.verb = 'wave.sent' OR event.verb IN ({_QUOTED}))"""
-_LISTED = f"""({_TELLS} OR event.verb = 'member.joined'
+_LISTED = f"""({_TELLS} OR event.verb IN ('member.joined', 'member.left')
   OR (event.verb = 'mark.made' AND post.author_id = :me AND post.deleted_at IS NULL AND EXISTS (
     SELECT 1 FROM mark WHERE mark.post_id = post.id AND mark.member_id = event.actor_id)))"""
 _SINCE = f"""

@@ -74,7 +74,7 @@ def _place(notice: Notice, faces: list[Face]) -> str:
         return f"/feed/{notice.post}" + (f"#r-{notice.subject}" if notice.verb == "message.said" else "")
     if notice.verb in notices.TOLD_OF_DEVICES:
         return "/house/asks" if notice.verb.startswith("ask.") and g.me.is_admin else "/devices"
-    return f"/members/{faces[0].id}"
+    return "/members" if notice.verb == "member.left" else f"/members/{faces[0].id}"
 
 
 def _sentence(notice: Notice, faces: list[Face]) -> str:
@@ -95,10 +95,11 @@ _SENTENCES = {
     "mark.made": N_("%(names)s marked %(words)s"),
     "wave.sent": N_("%(names)s is thinking of you"),
     "member.joined": N_("%(names)s joined"),
+    "member.left": N_("%(names)s left the family"),
     "ask.made": N_("A device asks to be let in"),
     "ask.answered": N_("%(names)s answered a device that asked to be let in"),
     "device.added": N_("%(names)s added a device in your name"),
-    "sheet.made": N_("%(names)s made a new recovery sheet"),
+    "sheet.made": N_("A new recovery sheet was made"),
     "sheet.used": N_("A recovery sheet was used"),
     "recover.used": N_("A device was let in by a code from the machine"),
     "face.closed": N_("A wrong PIN was typed five times on the shared device"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask_babel import gettext
 
 from homecircle import devices, members, membership, presence
 from homecircle.errors import HouseError, Invalid
@@ -15,8 +16,10 @@ pages = Blueprint("settings", __name__, url_prefix="/settings")
 def index() -> str:
     """The list of what can be set, each with its present value."""
     here = next((each.name for each in devices.of_member(g.me.id) if each.id == g.me.device_id), "")
-    return rendering.page("settings/index.html", languages=rendering.LANGUAGES, device_name=here,
-                          devices_count=len(devices.of_member(g.me.id)))  # fmt: skip
+    toast = gettext("Saved.") if request.args.get("saved") else None
+    count = len(devices.of_member(g.me.id))
+    return rendering.page("settings/index.html", languages=rendering.LANGUAGES, device_name=here, devices_count=count,
+                          toast=toast)  # fmt: skip
 
 
 @pages.get("/profile")
@@ -83,6 +86,7 @@ def save_sharing() -> Response:
 
 
 @pages.get("/leave")
+@guard.own
 def leave() -> str:
     """What leaving means."""
     last = membership.is_last_admin(g.me.id)
