@@ -4,12 +4,16 @@ The house in one docstring. A reader asks two questions, *which noun?* and *does
 
 Floors, top to bottom; a module imports only from floors below its own (``lint-imports`` holds it, exhaustively)::
 
-    __main__ > cli > server > web > jobs | mdns | control > sample | doctor > archive | backup > membership
+    __main__ > cli > server > web > jobs | mdns | control > sample | doctor > archive > backup > membership
       > search | notices > threads > feed > presence > vault > audiences > devices > circle > members > events
       > db > files | config > errors
 
+    web:  pages > doorstep | people | cards | shots > guard > doors | rendering | house | sending | composing | reserve
+
 Nouns: ``feed`` (posts, drafts, marks), ``threads`` (messages under a post), ``presence`` (who is here; waves),
-``vault`` (photos, videos, links, files), ``audiences`` (who may see), ``devices`` (devices, tokens, invitations),
+``vault`` (photos, videos, files; ``uploads``; ``timeline`` by month; ``decoder``, the one child that opens hostile
+bytes), ``audiences`` (who may see), ``devices`` (places, invitations, asking, sheets,
+shared devices, home and away tokens),
 ``circle`` (the house's own facts), ``members`` (people and roles), ``notices`` (what is new), ``events`` (what
 happened), ``files`` (the data folder and the only hand that writes in it), ``db`` (the SQLite file).
 

@@ -58,12 +58,12 @@ def join_look() -> Response:
         found = devices.look(secret, guard.caller())
     except HouseError as error:
         return make_response(rendering.page("devices/_invited.html", error=rendering.sentence(error)), error.status)
-    inviter = members.roster().get(found.made_by or found.member_id or 0)
-    already = members.roster().get(g.me.id) if g.me else None
     # who is not in yet may not fetch a picture: initials
-    faces = [face._replace(stamp="") for face in members.present().values()]
-    drawn = rendering.page("devices/_invited.html", inviter=inviter and inviter._replace(stamp=""), circle_name=circle.get().name, secret=secret,
-                           faces=faces, name=found.name, already=already, error="", kind=found.kind)  # fmt: skip
+    faces = {number: face._replace(stamp="") for number, face in members.roster().items()}
+    inviter, already = faces.get(found.made_by or found.member_id or 0), faces.get(g.me.id) if g.me else None
+    present = [faces[number] for number in members.present()]
+    drawn = rendering.page("devices/_invited.html", inviter=inviter, circle_name=circle.get().name, secret=secret,
+                           faces=present, name=found.name, already=already, error="", kind=found.kind)  # fmt: skip
     return make_response(drawn)
 
 
