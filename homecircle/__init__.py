@@ -5,7 +5,7 @@ The house in one docstring. A reader asks two questions, *which noun?* and *does
 Floors, top to bottom; a module imports only from floors below its own (``lint-imports`` holds it, exhaustively)::
 
     __main__ > cli > server > web > jobs | mdns | control > sample | doctor > archive > backup > membership
-      > search | notices > threads > feed > presence > vault > audiences > devices > circle > members > events
+      > search | notices > threads > feed > presence > vault > devices > audiences > circle > members > events
       > db > files | config > errors
 
     web:  pages > doorstep | people | cards | shots > guard > doors | rendering | house | sending | composing | reserve
