@@ -245,6 +245,19 @@ def ben(people: People, ada: Page) -> Page:
     return page
 
 
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Leave a picture of a page where --screenshots says, for people to look at."""
+    wanted = request.config.getoption("--screenshots")
+
+    def take(page: Page, name: str) -> None:
+        if wanted:
+            Path(wanted).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(wanted) / f"{name}.png")
+
+    return take
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

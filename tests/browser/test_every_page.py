@@ -76,19 +76,6 @@ def doors(ada: Page) -> dict[str, str]:
     return {"hello": "/hello", "join-typed": "/join", "join": link}
 
 
-@pytest.fixture
-def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
-    """Leave a picture of a page where --screenshots says, for people to look at."""
-    wanted = request.config.getoption("--screenshots")
-
-    def take(page: Page, name: str) -> None:
-        if wanted:
-            Path(wanted).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=Path(wanted) / f"{name}.png")
-
-    return take
-
-
 @pytest.mark.parametrize(("theme", "size"), LOOKS)
 def test_pages_are_readable_for_all(
     people: People, ada: Page, theme: str, size: int, picture: Callable[[Page, str], None]
