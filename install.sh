@@ -609,6 +609,7 @@ ExecStart=$base/current/venv/bin/homecircle serve
 Environment=HOMECIRCLE_DATA=$data
 Environment=HOMECIRCLE_HOUSE=$house
 Environment=PYTHONDONTWRITEBYTECODE=1
+Environment=MALLOC_ARENA_MAX=2
 WorkingDirectory=/
 Restart=on-failure
 RestartSec=3
