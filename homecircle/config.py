@@ -76,12 +76,12 @@ def from_systemd() -> tuple[int, ...]:
     """Return the file descriptors of the sockets that systemd hands over (sd_listen_fds(3)), or ()."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()):  # noqa: TID251  the reader of the environment
         return ()
-    return tuple(range(3, 3 + int(os.environ.get("LISTEN_FDS", "0"))))  # noqa: TID251
+    return tuple(range(3, 3 + int(os.environ.get("LISTEN_FDS", "0"))))  # noqa: TID251  the same
 
 
 def _from_environment() -> dict[str, Any]:
     settable = {field.name for field in fields(Config)}
-    pairs = os.environ.items()  # noqa: TID251
+    pairs = os.environ.items()  # noqa: TID251  the reader of the environment
     found = {key.removeprefix("HOMECIRCLE_").lower(): value for key, value in pairs if key.startswith("HOMECIRCLE_")}
     unknown = found.keys() - settable
     if unknown:

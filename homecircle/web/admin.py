@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request
 
 from homecircle import circle, db, devices, members
 from homecircle.devices import Answer
@@ -30,7 +30,7 @@ def grant(public_id: str) -> Response:
         devices.grant(public_id, Answer(form.get("words", ""), form.get("member", ""), form.get("device", "")), g.me)
     except HouseError as error:
         return _asks(doorstep.problems(error), error.status)
-    return redirect(url_for("admin.asks", let_in=1), 303)  # type: ignore[return-value]
+    return rendering.lead_to("admin.asks", let_in=1)
 
 
 @pages.post("/asks/<public_id>/delete")
@@ -38,7 +38,7 @@ def grant(public_id: str) -> Response:
 def refuse(public_id: str) -> Response:
     """Say no."""
     devices.refuse(public_id, g.me)
-    return redirect(url_for("admin.asks"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("admin.asks")
 
 
 @pages.get("/devices")
@@ -76,7 +76,7 @@ def save_away() -> Response:
         devices.set_away(request.form.get("away_address", ""), g.me)
     except HouseError as error:
         return _away(doorstep.problems(error), error.status)
-    return redirect(url_for("admin.away"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("admin.away")
 
 
 @pages.post("/away/asking")
@@ -84,7 +84,7 @@ def save_away() -> Response:
 def open_asking() -> Response:
     """Let strangers ask at the away address for ten minutes, or end that."""
     devices.open_asking(g.me, is_open=request.form.get("open") == "1")
-    return redirect(url_for("admin.away"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("admin.away")
 
 
 def _waiting() -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request, url_for
 
 from homecircle import devices
 from homecircle.errors import HouseError
@@ -54,7 +54,7 @@ def create_with_code() -> Response:
         devices.grant_by_code(secret, request.form.get("code", ""), guard.caller())
     except HouseError as error:
         return doorstep.told(error, "asking/waiting.html", standing=devices.standing(secret, g.door))
-    return redirect(url_for("asking.new"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("asking.new")
 
 
 @pages.get("/hello/sheet")
@@ -80,7 +80,7 @@ def create_with_sheet() -> Response:
 def here() -> Response:
     """What an icon on the home screen opens: with its own cookie straight home, else it hands its place on."""
     if g.me is not None:
-        return redirect(url_for("feed.index", _anchor="main"), 303)  # type: ignore[return-value]
+        return rendering.lead_to("feed.index", _anchor="main")
     return make_response(rendering.page("asking/carry.html", action="/join/here", errors={}))
 
 
@@ -115,7 +115,7 @@ def ask_away() -> Response:
 
 
 def _waits(secret: str) -> Response:
-    answer: Response = redirect(url_for("asking.new"), 303)  # type: ignore[assignment]
+    answer: Response = rendering.lead_to("asking.new")
     answer.set_cookie(COOKIE, secret, max_age=COOKIE_LASTS, path="/hello", secure=g.door == "away", httponly=True,
                       samesite="Lax")  # fmt: skip
     return answer

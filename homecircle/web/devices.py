@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request
 
 from homecircle import circle, devices, members
 from homecircle.devices import Answer, Caller, Invitation
@@ -22,7 +22,7 @@ pages = Blueprint("devices", __name__)
 def hello() -> Response:
     """What a device that is not paired sees: three ways in, no name of anybody."""
     if g.me is not None or g.tablet is not None:
-        return redirect(url_for("feed.index" if g.me else "shared.index"), 303)  # type: ignore[return-value]
+        return rendering.lead_to("feed.index" if g.me else "shared.index")
     house().note_stranger(doorstep.device_kind())
     signed_out = guard.was_signed_out()
     answer = make_response(_hello(signed_out=signed_out))
@@ -90,7 +90,7 @@ def join_you_saved() -> Response:
         doorstep.save_profile()
     except HouseError as error:
         return _you(doorstep.problems(error), error.status)
-    return redirect(url_for("devices.join_tip"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("devices.join_tip")
 
 
 @pages.get("/join/tip")
@@ -120,8 +120,8 @@ def delete(public_id: str) -> Response:
     """Sign a device out; this one goes back to the door with an empty store."""
     gone = devices.revoke(public_id, g.me)
     if gone.id == g.me.device_id:
-        return guard.let_out(redirect(url_for("devices.hello"), 303))  # type: ignore[arg-type]
-    return redirect(url_for("devices.index" if gone.member_id == g.me.id else "admin.all_devices"), 303)  # type: ignore[return-value]
+        return guard.let_out(rendering.lead_to("devices.hello"))
+    return rendering.lead_to("devices.index" if gone.member_id == g.me.id else "admin.all_devices")
 
 
 @pages.post("/devices/<public_id>/yes")
@@ -217,7 +217,7 @@ def new_sheet() -> str:
 def void_sheet() -> Response:
     """My sheet opens nothing any more."""
     devices.void_sheet(g.me.id)
-    return redirect(url_for("devices.sheet"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("devices.sheet")
 
 
 @pages.get("/manifest.webmanifest")
@@ -274,4 +274,4 @@ def _you(problems: dict[str, str], status: int = 200) -> Response:
 
 
 def _back() -> Response:
-    return redirect(url_for("devices.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("devices.index")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-from flask import Response, g, make_response, redirect, request, url_for
+from flask import Response, g, make_response, request
 from flask_babel import gettext
 from markupsafe import Markup
 
@@ -81,7 +81,7 @@ def pair(invitation: Invitation, action: str = "/join") -> Response:
 def enter(token: str, kind: str) -> Response:
     """Give this browser its token and lead it on, by the kind of the invitation it came with."""
     pages = {"member": "devices.join_you", "setup": "setup.welcome", "shared": "shared.index"}
-    return guard.let_in(redirect(url_for(pages.get(kind, "feed.index")), 303), token)  # type: ignore[arg-type]
+    return guard.let_in(rendering.lead_to(pages.get(kind, "feed.index")), token)
 
 
 def told(error: HouseError, template: str, **values: object) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request, url_for
 from flask_babel import gettext
 
 from homecircle import backup, circle, feed, members, notices, threads, vault
@@ -95,7 +95,7 @@ def update(public_id: str) -> Response:
         problems = {"text": rendering.sentence(error)}
         drawn = rendering.page("feed/edit.html", card=cards.card(public_id, g.me), text=text, errors=problems)
         return make_response(drawn, error.status)
-    return redirect(url_for("feed.show", public_id=public_id), 303)  # type: ignore[return-value]
+    return rendering.lead_to("feed.show", public_id=public_id)
 
 
 @pages.post("/feed/<public_id>/delete")
@@ -105,7 +105,7 @@ def delete(public_id: str) -> Response:
     feed.take_down(feed.get(public_id, g.me.reader), g.me.id, is_admin=g.me.is_admin)
     if rendering.asked_by_htmx():
         return make_response(rendering.page("feed/_removed.html", card=found))
-    return redirect(url_for("feed.index", removed=public_id), 303)  # type: ignore[return-value]
+    return rendering.lead_to("feed.index", removed=public_id)
 
 
 @pages.post("/feed/<public_id>/restore")
@@ -120,8 +120,8 @@ def _card_or_back(public_id: str) -> Response:
     if rendering.asked_by_htmx():
         return make_response(rendering.page("feed/_post.html", card=cards.card(public_id, g.me)))
     if request.form.get("whole"):
-        return redirect(url_for("feed.show", public_id=public_id), 303)  # type: ignore[return-value]
-    return redirect(url_for("feed.index", _anchor=f"post-{public_id}"), 303)  # type: ignore[return-value]
+        return rendering.lead_to("feed.show", public_id=public_id)
+    return rendering.lead_to("feed.index", _anchor=f"post-{public_id}")
 
 
 def _again(items: list[str], problems: dict[str, str], status: int) -> Response:

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import Flask, Response, current_app, g, request
 
 from homecircle import circle, db, devices
 from homecircle.errors import NotAllowed, NotFound
+from homecircle.web import rendering
 
 COOKIES = {"home": "hc_lan", "away": "__Host-hc"}
 COOKIE_LASTS = 400 * 86400  # seconds; the longest that browsers keep
@@ -176,7 +177,7 @@ def _keep_private(view: object, open_to: str) -> Response | None:
     if open_to == "tablet":
         raise NotFound
     if g.me.kind == "shared" and request.endpoint == "settings.index":
-        return redirect(url_for("shared.index", stay=1), 303)  # type: ignore[return-value]
+        return rendering.lead_to("shared.index", stay=1)
     if g.me.kind == "shared" and (is_private or open_to == "own"):
         raise NotAllowed("This is done on a device of your own.")
     if open_to == "own" and g.me.limited:
@@ -210,5 +211,5 @@ def _turn_away(view: object) -> Response | tuple[str, int]:
     if is_page and request.accept_mimetypes.accept_html:
         unclaimed = g.door == "home" and not circle.get().is_claimed
         door = "setup.code" if unclaimed else "shared.index" if g.tablet else "devices.hello"
-        return redirect(url_for(door), 303)  # type: ignore[return-value]
+        return rendering.lead_to(door)
     return "", 401

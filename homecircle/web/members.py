@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request
 
 from homecircle import circle, db, devices, feed, members, membership, vault
 from homecircle.errors import HouseError, NotFound
@@ -68,7 +68,7 @@ def renew(public_id: str) -> Response:
 def withdraw(public_id: str) -> Response:
     """End an invitation that nobody has used."""
     devices.withdraw(public_id)
-    return redirect(url_for("members.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("members.index")
 
 
 @pages.post("/members/<public_id>/admin")
@@ -76,7 +76,7 @@ def withdraw(public_id: str) -> Response:
 def make_admin(public_id: str) -> Response:
     """Let a member look after HomeCircle too."""
     membership.make_admin(public_id, g.me.id)
-    return redirect(url_for("members.show", public_id=public_id), 303)  # type: ignore[return-value]
+    return rendering.lead_to("members.show", public_id=public_id)
 
 
 @pages.post("/members/<public_id>/admin/delete")
@@ -84,7 +84,7 @@ def make_admin(public_id: str) -> Response:
 def unmake_admin(public_id: str) -> Response:
     """Let an admin be a member again."""
     membership.unmake_admin(public_id, g.me.id)
-    return redirect(url_for("members.show", public_id=public_id), 303)  # type: ignore[return-value]
+    return rendering.lead_to("members.show", public_id=public_id)
 
 
 @pages.get("/members/<public_id>/delete")
@@ -100,7 +100,7 @@ def delete(public_id: str) -> str:
 def remove(public_id: str) -> Response:
     """Remove a member."""
     membership.remove(public_id, g.me.id, posts_stay=request.form.get("posts") != "go")
-    return redirect(url_for("members.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("members.index")
 
 
 @pages.get("/members/<public_id>/face/<stamp>")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request
 
 from homecircle import db, members, presence
 from homecircle.web import guard, people, rendering
@@ -29,7 +29,7 @@ def index() -> str:
 def status() -> Response:
     """Say what one is up to, until a chosen time."""
     presence.say_status(g.me.id, request.form.get("text", ""), _until(request.form.get("until", "")))
-    return redirect(url_for("presence.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("presence.index")
 
 
 @pages.post("/presence/bye")
@@ -45,7 +45,7 @@ def wave(public_id: str) -> Response:
     presence.wave(g.me.id, public_id)
     if rendering.asked_by_htmx():
         return make_response(rendering.page("presence/_wave.html", name=members.get_public(public_id).name))
-    return redirect(url_for("presence.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("presence.index")
 
 
 def _until(word: str) -> dt.datetime:

@@ -16,13 +16,13 @@ import secrets
 import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import segno
 import tzlocal
-from flask import Flask, current_app, g, render_template, request
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from flask_babel import format_date, format_datetime, format_decimal, get_locale, get_translations, gettext, ngettext
 from markupsafe import Markup, escape
 
@@ -67,6 +67,12 @@ def sentence(error: HouseError) -> str:
     """Return what the house says, in the reader's language."""
     text = gettext(error.message)
     return str(text % error.values) if error.values else str(text)
+
+
+def lead_to(endpoint: str, **values: Any) -> Response:
+    """Answer a form that was done: 303 to the page that shows it (RFC 9110, 15.4.4)."""
+    # flask types it as werkzeug's response, but makes the application's own
+    return cast("Response", redirect(url_for(endpoint, **values), 303))
 
 
 def asked_by_htmx() -> bool:

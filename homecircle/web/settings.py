@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request
 from flask_babel import gettext
 
 from homecircle import devices, members, membership, presence
@@ -103,7 +103,7 @@ def leave_for_good() -> Response:
         membership.leave(g.me.id, posts_stay=request.form.get("posts") != "go")
     except HouseError as error:
         return doorstep.told(error, "settings/leave.html")
-    return guard.let_out(redirect(url_for("devices.hello"), 303))  # type: ignore[arg-type]
+    return guard.let_out(rendering.lead_to("devices.hello"))
 
 
 def _save(template: str, **changes: object) -> Response:
@@ -122,4 +122,4 @@ def _profile(problems: dict[str, str], status: int = 200) -> Response:
 
 
 def _back() -> Response:
-    return redirect(url_for("settings.index", saved=1), 303)  # type: ignore[return-value]
+    return rendering.lead_to("settings.index", saved=1)

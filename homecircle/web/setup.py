@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request
 
 from homecircle import circle, devices, members
 from homecircle.errors import Conflict, HouseError, NotFound
@@ -162,7 +162,7 @@ def save_invite() -> Response:
 def done() -> Response:
     """Home."""
     circle.advance("done")
-    return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("feed.index")
 
 
 @pages.post("/checklist/delete")
@@ -170,7 +170,7 @@ def done() -> Response:
 def hide_checklist() -> Response:
     """Hide *Getting started*."""
     circle.advance("settled")
-    return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("feed.index")
 
 
 def _you(problems: dict[str, str], status: int = 200) -> Response:
@@ -194,12 +194,12 @@ def _onward() -> Response:
     """A claimed house: its admin goes on where set-up stopped, everybody else to the door."""
     step = circle.get().setup_step
     if g.me is None:
-        return redirect(url_for("devices.hello"), 303)  # type: ignore[return-value]
+        return rendering.lead_to("devices.hello")
     if g.me.is_admin and step not in {"code", "done", "settled"}:
-        return redirect(url_for(f"setup.{step}"), 303)  # type: ignore[return-value]
-    return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
+        return rendering.lead_to(f"setup.{step}")
+    return rendering.lead_to("feed.index")
 
 
 def _to(step: str) -> Response:
     circle.advance(step)
-    return redirect(url_for(f"setup.{step}"), 303)  # type: ignore[return-value]
+    return rendering.lead_to(f"setup.{step}")

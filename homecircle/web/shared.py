@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request
 
 from homecircle import devices, members
 from homecircle.errors import HouseError
@@ -26,7 +26,7 @@ class FaceChoice(NamedTuple):
 def index() -> Response:
     """The faces of those who agreed to be shown here."""
     if g.me is not None and request.args.get("stay") is None:
-        return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
+        return rendering.lead_to("feed.index")
     return _faces({})
 
 
@@ -46,7 +46,7 @@ def create() -> Response:
         devices.sit(g.tablet, form.get("member", ""), form.get("pin", ""))
     except HouseError as error:
         return _faces(doorstep.problems(error), error.status, form.get("member", ""))
-    return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("feed.index")
 
 
 @pages.post("/delete")
@@ -54,7 +54,7 @@ def create() -> Response:
 def delete() -> Response:
     """I am done: nobody sits here any more, and the browser keeps nothing."""
     devices.stand_up(g.tablet)
-    return redirect(url_for("shared.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("shared.index")
 
 
 def _faces(problems: dict[str, str], status: int = 200, chosen: str = "") -> Response:

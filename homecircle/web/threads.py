@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request
 
 from homecircle import db, feed, members, threads, vault
 from homecircle.errors import HouseError, NotFound
@@ -99,9 +99,9 @@ def _talk(talk: threads.Talk) -> TalkLine:
 def _after(post: feed.Post, message_id: str) -> Response:
     """What the asker looks at: the whole thread, the card in the feed, or the post's page."""
     if not rendering.asked_by_htmx():
-        return redirect(
-            url_for("feed.show", public_id=post.public_id, _anchor=f"r-{message_id}" if message_id else None), 303
-        )  # type: ignore[return-value]
+        return rendering.lead_to(
+            "feed.show", public_id=post.public_id, _anchor=f"r-{message_id}" if message_id else None
+        )
     if request.form.get("whole"):
         return make_response(_thread(post))
     return make_response(rendering.page("feed/_post.html", card=cards.card(post.public_id, g.me)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from urllib.parse import quote
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, request, url_for
 from flask_babel import gettext
 
 from homecircle import db, feed, members, search, vault
@@ -69,7 +69,7 @@ def hide_memory() -> Response:
     timeline.hide_memory(g.me.id, shots.today(), _date(request.form.get("day", "")))
     if rendering.asked_by_htmx():
         return make_response("")
-    return redirect(url_for("feed.index"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("feed.index")
 
 
 @pages.get("/trash")
@@ -106,7 +106,7 @@ def delete_some() -> Response:
     """Move several items to the trash."""
     items = request.form.getlist("items")[: bundling.LIMIT]
     timeline.remove(items, g.me.id, g.me.reader, is_admin=g.me.is_admin)
-    return redirect(url_for("vault.index", removed="some"), 303)  # type: ignore[return-value]
+    return rendering.lead_to("vault.index", removed="some")
 
 
 @pages.get("/<public_id>")
@@ -131,14 +131,14 @@ def update(public_id: str) -> Response:
     except Invalid as error:
         problems = {error.field: rendering.sentence(error)}
         return make_response(_show(public_id, "vault/show.html", problems, dict(form)), error.status)
-    return redirect(url_for("vault.show", public_id=public_id), 303)  # type: ignore[return-value]
+    return rendering.lead_to("vault.show", public_id=public_id)
 
 
 @pages.post("/<public_id>/delete")
 def delete(public_id: str) -> Response:
     """Move an item to the trash; the vault then offers to put it back."""
     timeline.remove([public_id], g.me.id, g.me.reader, is_admin=g.me.is_admin)
-    return redirect(url_for("vault.index", removed=public_id), 303)  # type: ignore[return-value]
+    return rendering.lead_to("vault.index", removed=public_id)
 
 
 @pages.post("/<public_id>/restore")
@@ -146,7 +146,7 @@ def delete(public_id: str) -> Response:
 def restore(public_id: str) -> Response:
     """Put an item back where it was."""
     timeline.put_back(public_id, g.me.reader)
-    return redirect(url_for("vault.show", public_id=public_id), 303)  # type: ignore[return-value]
+    return rendering.lead_to("vault.show", public_id=public_id)
 
 
 @pages.get("/<public_id>/<int:edge>-<stamp>")

@@ -24,7 +24,20 @@ export default function live(element) {
   const missed = new Set(); // hints whose fragment could not be fetched
   const strip = connectionStrip();
 
-  const tell = (name, id = "") => element.dispatchEvent(new CustomEvent(name, { detail: { id } }));
+  const drawn = new Set(); // pictures that were finished, perhaps before their card stood here
+
+  const tell = (name, id = "") => {
+    if (name.startsWith("item-")) drawn.add(name);
+    element.dispatchEvent(new CustomEvent(name, { detail: { id } }));
+  };
+  // A card that was fetched while its picture was still being drawn has missed the hint that it is ready: told again.
+  const tellTiles = () => {
+    for (const tile of document.querySelectorAll(".tile[data-state=pending]")) {
+      const name = `item-${tile.id.slice("tile-".length)}`;
+      if (drawn.delete(name)) tell(name);
+    }
+  };
+  document.addEventListener("htmx:after:process", () => setTimeout(tellTiles));
   const later = (what, wait) => {
     clearTimeout(timer);
     timer = setTimeout(what, wait);
