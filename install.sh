@@ -9,9 +9,11 @@ set -eu
 AWAY_PORT=8081      # the server's own loopback port for a tunnel
 RELEASE_NEEDS=200   # MiB: a release takes about 110, and as much again while it is unpacked
 DATA_NEEDS=300      # MiB: what words need (200) and a little for pictures
+DROP_IN=homecircle.service.d/backup.conf
 PATIENCE=90         # seconds for the first answer; an old Pi with a cold card takes 20
-KEPT_IN_DATA="homecircle.toml homecircle.sqlite3 homecircle.sqlite3-wal homecircle.sqlite3-shm secret.key house lock
-  control.sock vault renditions uploads backups tmp before-upgrade before-upgrade.part ballast"
+KEPT_IN_DATA="homecircle.toml homecircle.toml.new homecircle.sqlite3 homecircle.sqlite3-wal homecircle.sqlite3-shm
+  secret.key house lock control.sock vault renditions uploads backups tmp before-upgrade before-upgrade.part ballast
+  import arriving"
 
 # shellcheck disable=SC2016  # $ belongs to awk
 PART='/^# == to /{part = $4} part == wanted' # of requirements.lock
@@ -25,6 +27,7 @@ Installs HomeCircle, or brings it up to date. Run it again whenever you like.
 
   --port N       the port for the family's browsers (80; when that is taken, the next free one from 8080)
   --data DIR     where photos and posts are kept (/var/lib/homecircle; for an own account its usual data folder)
+  --backup-to D  a folder on another disk, where a second backup is made every night (none: no longer)
   --no-start     install only
   --yes          answer every question with yes
   --uninstall    remove the program; keep everything the family has shared
@@ -44,7 +47,7 @@ stop_with() {
 main() {
   umask 022
   here=$(cd "$(dirname "$0")" && pwd)
-  port='' data='' doing=install is_yes=no is_starting=yes stage=nothing release=''
+  port='' data='' backup_to='' doing=install is_yes=no is_starting=yes stage=nothing release=''
   read_options "$@"
   choose_places
   trap 'clean_up' EXIT
@@ -61,18 +64,21 @@ main() {
 read_options() {
   while [ $# -gt 0 ]; do
     case $1 in
-      --port=* | --data=*) # the same with a space
+      --port=* | --data=* | --backup-to=*) # the same with a space
         option=$1
         shift
         set -- "${option%%=*}" "${option#*=}" "$@"
         continue
         ;;
-      --port | --data)
+      --port | --data | --backup-to)
         [ -n "${2:-}" ] || stop_with "$1 needs a value. ./install.sh --help shows how."
-        if [ "$1" = --port ]; then port=$2; else data=$2; fi
+        case $1 in
+          --port) port=$2 ;;
+          --data) data=$2 ;;
+          *) backup_to=$2 ;;
+        esac
         shift
         ;;
-      # --backup-to DIR belongs here, once `homecircle backup` can be told where to.
       --yes | -y) is_yes=yes ;;
       --no-start) is_starting=no ;;
       --uninstall) doing=uninstall ;;
@@ -101,16 +107,30 @@ check_options() {
     fi ;;
   esac
   [ "$port" != $AWAY_PORT ] || stop_with "Port $AWAY_PORT is kept for your tunnel. Please choose another one."
-  case $data in
+  data=$(whole_path "$data")
+  check_folder "$data" --data "the data folder"
+  if [ "$backup_to" != none ]; then
+    backup_to=$(whole_path "$backup_to")
+    check_folder "$backup_to" --backup-to "the folder for backups"
+  fi
+}
+
+whole_path() {
+  path=$1
+  case $path in
     '' | /*) ;;
-    *) data=$PWD/$data ;;
+    *) path=$PWD/$path ;;
   esac
-  case $data in
-    *[!A-Za-z0-9/._+@-]*) stop_with "The name of the data folder may hold letters, digits and . _ - + @ only: $data" ;;
+  while [ "${path%/}" != "$path" ] && [ "$path" != / ]; do path=${path%/}; done
+  printf '%s\n' "$path"
+}
+
+check_folder() { # folder, option, what it is
+  case $1 in
+    *[!A-Za-z0-9/._+@-]*) stop_with "The name of $3 may hold letters, digits and . _ - + @ only: $1" ;;
     / | /etc* | /usr* | /bin* | /boot* | /dev* | /proc* | /sys* | /run*)
-      stop_with "$data belongs to the system. Please choose another folder for --data." ;;
+      stop_with "$1 belongs to the system. Please choose another folder for $2." ;;
   esac
-  while [ "${data%/}" != "$data" ]; do data=${data%/}; done
 }
 
 # A service for root on systemd; else everything under the account's own folders.
@@ -131,6 +151,9 @@ version_here() { sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$here/homecircle/__in
 
 # What the installed unit says: `setting_of NAME`.
 setting_of() { sed -n "s/^Environment=$1=//p" /etc/systemd/system/homecircle.service 2>/dev/null || true; }
+
+# What homecircle.toml says: the folder for the second backup, or nothing.
+backup_to_now() { sed -n 's/^backup_to *= *"\(.*\)" *$/\1/p' "$data/homecircle.toml" 2>/dev/null | tail -n 1; }
 
 port_of_unit() { sed -n 's/^ListenStream=0\.0\.0\.0:\([0-9]*\)$/\1/p' "$units/homecircle.socket" 2>/dev/null || true; }
 
@@ -318,6 +341,7 @@ forget_old_releases() {
 install_service() {
   refuse_wrong_disk
   choose_port
+  choose_backup
   if is_up_to_date; then
     if [ $is_starting = yes ] && ! is_healthy; then
       start_units
@@ -331,13 +355,16 @@ install_service() {
   fi
   check_space "$data" $DATA_NEEDS "photos and posts"
   build_release
+  try_out
   keep_former
   stage=switching
   add_user
   prepare_data
+  prepare_backup
   if [ $is_starting = yes ]; then stop_units; keep_database; fi
   switch_to "$release"
   write_units "$units"
+  write_drop_in "$units"
   write_command
   systemctl daemon-reload
   systemctl --quiet enable homecircle.socket homecircle.service
@@ -381,6 +408,46 @@ choose_port() {
   stop_with "Neither port 80 nor one from 8080 to 8099 is free. Please choose one with --port. Nothing was changed."
 }
 
+# The folder for the second backup: as it was, unless --backup-to says another one (or none).
+choose_backup() {
+  second=$(backup_to_now)
+  case $backup_to in
+    '') return ;;
+    none)
+      second=
+      return
+      ;;
+    "$second") return ;;
+    /home/* | /root*)
+      [ $is_service = no ] || stop_with "The service may not look into $backup_to. Please mount the disk elsewhere," \
+        "like at /mnt/backup. Nothing was changed." ;;
+  esac
+  second=$backup_to
+  # never the disk's own top folder: while it is not mounted that is an empty folder of another disk
+  if is_mount_point "$second" || { [ -d "$second" ] && holds_others "$second"; }; then second=$second/homecircle; fi
+  if [ "$(disk_of "$second")" = "$(disk_of "$data")" ]; then
+    stop_with "$backup_to lies on the same disk as $data and would be lost with it." \
+      "Is the other disk plugged in and mounted? Nothing was changed."
+  fi
+}
+
+existing() { # the folder itself, or the nearest one above it
+  nearest=$1
+  while [ ! -d "$nearest" ]; do nearest=$(dirname "$nearest"); done
+  printf '%s\n' "$nearest"
+}
+
+disk_of() { stat -c %d "$(existing "$1")"; }
+
+mount_point() { df -P "$(existing "$1")" | awk 'NR == 2 {print $NF}'; }
+
+is_mount_point() { [ -d "$1" ] && [ "$(mount_point "$1")" = "$1" ]; }
+
+# Anything but backups, finished or not.
+holds_others() {
+  [ -n "$(find "$1" -mindepth 1 -maxdepth 1 ! -name '[0-9]*T[0-9]*Z-*' ! -name '.[0-9]*T[0-9]*Z-*' | head -n 1)" ]
+}
+
 is_free() {
   "$python" - "$1" <<'END'
 import errno, socket, sys
@@ -403,10 +470,14 @@ is_up_to_date() {
   [ "$(cat "$data/house" 2>/dev/null)" = "$house" ] || return 1
   compared=$(mktemp -d)
   write_units "$compared"
+  write_drop_in "$compared"
   outcome=0
-  for unit in homecircle.service homecircle.socket; do
-    cmp -s "$compared/$unit" "$units/$unit" || outcome=1
+  for unit in homecircle.service homecircle.socket $DROP_IN; do
+    if [ -e "$compared/$unit" ] || [ -e "$units/$unit" ]; then
+      cmp -s "$compared/$unit" "$units/$unit" || outcome=1
+    fi
   done
+  [ "$(backup_to_now)" = "$second" ] || outcome=1
   rm -rf "$compared"
   return $outcome
 }
@@ -416,7 +487,13 @@ add_user() {
     --shell /usr/sbin/nologin homecircle
 }
 
-as_house() { setpriv --reuid=homecircle --regid=homecircle --clear-groups "$@"; }
+as_house() {
+  if [ $is_service = no ]; then
+    "$@"
+    return
+  fi
+  setpriv --reuid=homecircle --regid=homecircle --clear-groups "$@"
+}
 
 # Nothing in the folder may belong to root, and nothing is written there as root: what it holds is the service's own.
 prepare_data() {
@@ -430,12 +507,69 @@ prepare_data() {
   [ -e "$data/house" ] || as_house sh -c 'umask 077 && printf "%s\n" "$2" >"$1/house"' sh "$data" "$house"
 }
 
+# The folder for backups is the service's own too; a disk that knows no owners (exFAT) has to be mounted as its.
+prepare_backup() {
+  if [ "$(backup_to_now)" != "$second" ]; then
+    if [ -n "$second" ]; then
+      mkdir -p "$second"
+      if [ $is_service = yes ] && [ "$(stat -c %U "$second")" != homecircle ]; then
+        chown -R -h homecircle:homecircle "$second" 2>/dev/null || true
+      fi
+      chmod 700 "$second" 2>/dev/null || true
+      as_house test -w "$second" ||
+        stop_with "The account $(as_house id -un) cannot write in $second. A FAT or exFAT disk has to be mounted with" \
+          "uid=$(as_house id -un); and no folder above may be closed to others. Nothing was changed."
+    fi
+    set_backup_to "$second"
+    is_backup_new=yes
+  fi
+}
+
+# One line of homecircle.toml; the rest of it stays as it is.
+set_backup_to() {
+  # shellcheck disable=SC2016  # the inner shell's own words
+  as_house sh -c 'umask 077 && cd "$1" && { if [ -f homecircle.toml ]; then
+      grep -v "^backup_to *=" homecircle.toml || true; fi; if [ -n "$2" ]; then printf "backup_to = \"%s\"\n" "$2"; fi
+    } >homecircle.toml.new && if [ -s homecircle.toml.new ]; then mv homecircle.toml.new homecircle.toml
+    else rm -f homecircle.toml.new homecircle.toml; fi' sh "$data" "$1"
+}
+
 keep_former() {
   kept=$(mktemp -d)
-  for unit in homecircle.service homecircle.socket; do
-    if [ -f "$units/$unit" ]; then cp -p "$units/$unit" "$kept/"; fi
+  for unit in homecircle.service homecircle.socket $DROP_IN; do
+    if [ -f "$units/$unit" ]; then cp -p "$units/$unit" "$kept/${unit##*/}"; fi
   done
+  former_second=$(backup_to_now)
   if [ -f "$command" ]; then cp -p "$command" "$kept/command"; fi
+}
+
+# Before anything is switched, the new version lives on a copy of the house, while the one before goes on serving.
+try_out() {
+  if [ ! -f "$data/homecircle.sqlite3" ] || [ -z "$former" ] || [ "$former" = "$release" ]; then return; fi
+  stage=trying
+  say "Making a backup, and trying the new version on a copy ..."
+  back_up_before
+  said=$(mktemp)
+  if (cd / && umask 077 && as_house env PYTHONDONTWRITEBYTECODE=1 "$release/venv/bin/homecircle" rehearse \
+    --data "$data") >"$said" 2>&1; then
+    rm -f "$said"
+    stage=nothing
+    return
+  fi
+  why=$(tail -n 1 "$said")
+  rm -f "$said"
+  stop_with "HomeCircle $version was tried on a copy and is not well with it: ${why%.}." \
+    "Nothing was changed; the version before goes on."
+}
+
+# By the version that runs. One that finds a damaged photo makes its backup all the same, and tells of it every night.
+back_up_before() {
+  before=$(ls "$data/backups" 2>/dev/null || true)
+  if told=$("$command" backup --to "$data/backups" 2>&1); then return; fi
+  [ "$(ls "$data/backups" 2>/dev/null || true)" = "$before" ] || return 0
+  told=$(printf '%s\n' "$told" | tail -n 1)
+  if [ $is_service = no ] || is_healthy; then stop_with "No backup could be made: $told Nothing was changed."; fi
+  say "No backup could be made by the version before, which does not run: $told"
 }
 
 # The new version may rewrite the database; until it has answered, the old one's file is kept beside it.
@@ -443,7 +577,7 @@ keep_database() {
   [ -f "$data/homecircle.sqlite3" ] || return 0
   size=$(du -mc "$data"/homecircle.sqlite3* | awk 'END {print $1}')
   check_space "$data" $((size + 100)) "a copy of the database"
-  # shellcheck disable=SC2016
+  # shellcheck disable=SC2016  # the inner shell's own words
   as_house sh -c 'umask 077 && cd "$1" && rm -rf before-upgrade.part && mkdir before-upgrade.part &&
     for file in homecircle.sqlite3 homecircle.sqlite3-wal; do
       if [ -f "$file" ]; then cp -p "$file" before-upgrade.part/; fi
@@ -452,7 +586,7 @@ keep_database() {
 }
 
 put_database_back() {
-  # shellcheck disable=SC2016
+  # shellcheck disable=SC2016  # the inner shell's own words
   as_house sh -c 'cd "$1" && rm -f homecircle.sqlite3-wal homecircle.sqlite3-shm && cp -p before-upgrade/* . &&
     sync homecircle.sqlite3' sh "$data"
 }
@@ -535,9 +669,15 @@ roll_back() {
 }
 
 put_units_back() {
-  for unit in homecircle.service homecircle.socket; do
-    if [ -f "$kept/$unit" ]; then cp -p "$kept/$unit" "$units/$unit"; fi
+  rm -f "$units/$DROP_IN"
+  for unit in homecircle.service homecircle.socket $DROP_IN; do
+    if [ -f "$kept/${unit##*/}" ]; then
+      mkdir -p "$units/${unit%"${unit##*/}"}"
+      cp -p "$kept/${unit##*/}" "$units/$unit"
+    fi
   done
+  rmdir "$units/${DROP_IN%/*}" 2>/dev/null || true
+  if [ "$(backup_to_now)" != "$former_second" ]; then set_backup_to "$former_second"; fi
   if [ -f "$kept/command" ]; then cp -p "$kept/command" "$command"; fi
 }
 
@@ -548,10 +688,23 @@ report_service() {
   fi
   if [ -n "$former" ] && [ "$former" != "$release" ]; then
     say "HomeCircle was brought up to date: $version."
+  elif [ "${is_backup_new:-no}" = yes ] && [ -n "$former" ]; then
+    :
   else
     say "HomeCircle $version runs, and starts with this machine. Everything is kept in $data."
   fi
+  tell_backup
   tell_where
+}
+
+tell_backup() {
+  if [ "${is_backup_new:-no}" = no ]; then return; fi
+  if [ -z "$second" ]; then
+    say "From now on backups are made on this machine only. Those on the other disk stay there."
+  else
+    if [ $is_service = yes ]; then sudo='sudo '; else sudo=; fi
+    say "A second backup is made every night in $second. The first one now: ${sudo}homecircle backup --to $second"
+  fi
 }
 
 # The command socket opens a moment after the first answer. Where this goes into the journal, the code stays out.
@@ -655,6 +808,32 @@ WantedBy=multi-user.target
 END
 }
 
+# The second place is the one other folder that the service may write in. Its disk is wanted, never required: the
+# family's house opens without it too, and says that the backup disk is not there.
+write_drop_in() { # into a folder
+  rm -f "$1/$DROP_IN"
+  if [ -z "$second" ]; then
+    rmdir "$1/${DROP_IN%/*}" 2>/dev/null || true
+    return
+  fi
+  mkdir -p "$1/${DROP_IN%/*}"
+  cat >"$1/$DROP_IN" <<END
+# made by install.sh --backup-to
+[Unit]
+$(wanted_disk)
+
+[Service]
+ReadWritePaths=-$second
+END
+}
+
+wanted_disk() {
+  disk=$(mount_point "$second")
+  [ "$disk" != / ] || return 0
+  disk=$(systemd-escape --path --suffix=mount "$disk")
+  printf '%s\n' "Wants=$disk" "After=$disk"
+}
+
 write_folders() {
   if [ "$data" = /var/lib/homecircle ]; then
     printf '%s\n' ProtectHome=yes StateDirectory=homecircle StateDirectoryMode=0700
@@ -666,18 +845,28 @@ write_folders() {
 # --- For one's own account --------------------------------------------------------------------------------------------
 
 install_own() {
+  if [ -n "$backup_to" ]; then
+    find_own_data
+    choose_backup
+  fi
   if is_whole && [ "$former" = "$release" ]; then
     say "HomeCircle $version is installed already; nothing was changed."
   else
     build_release
+    find_own_data
+    try_out
     switch_to "$release"
     say "HomeCircle $version is installed for $(id -un), as $command"
   fi
   find_own_data
   check_space "$data" $DATA_NEEDS "photos and posts"
+  [ -n "$backup_to" ] || choose_backup
+  (umask 077 && mkdir -p "$data")
+  prepare_backup
   write_command
   forget_old_releases
   say "Everything is kept in $data."
+  tell_backup
   if "$command" status --json >/dev/null 2>&1; then
     say "It runs already. After an update, stop it (Ctrl-C) and start it again: $command serve"
     return
@@ -724,7 +913,8 @@ uninstall() {
 remove_program() {
   if [ $is_service = yes ]; then
     systemctl --quiet disable --now homecircle.socket homecircle.service 2>/dev/null || true
-    rm -f "$units/homecircle.service" "$units/homecircle.socket"
+    rm -f "$units/homecircle.service" "$units/homecircle.socket" "$units/$DROP_IN"
+    rmdir "$units/${DROP_IN%/*}" 2>/dev/null || true
     systemctl daemon-reload
     systemctl reset-failed homecircle.socket homecircle.service 2>/dev/null || true
   fi
@@ -740,8 +930,10 @@ purge() {
     read -r answer || answer=
     [ "$answer" = yes ] || stop_with "Nothing was changed."
   fi
+  second=$(backup_to_now)
   uninstall
   empty_data
+  [ -z "$second" ] || say "The backups in $second are still there."
   if [ $is_service = yes ] && id homecircle >/dev/null 2>&1; then userdel homecircle 2>/dev/null || true; fi
   if [ -d "$data" ]; then
     say "$data holds other things than HomeCircle's, and was left."
@@ -768,6 +960,7 @@ clean_up() {
       rm -rf "$release"
       rmdir "$base/releases" "$base" 2>/dev/null || true
       ;;
+    trying) rm -rf "$release" ;;
     switching) roll_back ;;
   esac
   exit "$outcome"

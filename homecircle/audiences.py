@@ -12,7 +12,7 @@ from homecircle import db, members
 from homecircle.errors import Invalid
 from homecircle.events import EVERYONE
 
-__all__ = ["EVERYONE", "may_see", "members_of", "named", "of"]
+__all__ = ["EVERYONE", "chosen", "may_see", "members_of", "named", "of"]
 
 # What a member may see, as a condition on an `audience_id`: everyone's, or one that names them. Takes the member's id.
 VISIBLE = f"(audience_id = {EVERYONE} OR audience_id IN (SELECT audience_id FROM audience_member WHERE member_id = ?))"
@@ -44,6 +44,19 @@ def named(author_id: int, public_ids: Iterable[str]) -> int:
     if ticked - present.keys():
         raise Invalid("Someone you ticked is not in the circle any more. Please choose again.", field="for")
     return of({present[public_id] for public_id in ticked} | {author_id})
+
+
+def chosen(member_id: int, whom: str, ticked: Iterable[str]) -> int | None:
+    """Return the audience that *For whom?* says of a member's own things: 'everyone', 'some' (those ticked), or None.
+
+    None, for anything else, is only that member. Raises `Invalid` on `for` where nobody is ticked for 'some'.
+    """
+    if whom != "some":
+        return EVERYONE if whom == "everyone" else None
+    if not set(ticked):
+        raise Invalid("Tick who it is for.", field="for")
+    with db.transaction():
+        return named(member_id, ticked)
 
 
 def members_of(audience_id: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The house's own facts: the circle's name and picture, where set-up stands, the away address.
+"""The house's own facts: the circle's name and picture, where set-up stands, the away address, what is switched on.
 
 One row. It is read on every page, so it is kept in memory and forgotten with every change to it.
 """
@@ -25,6 +25,7 @@ class Circle(db.Model):
     setup_step = peewee.TextField(default="code")
     away_address = peewee.TextField(default="")
     away_open_until = db.UtcField(null=True)
+    link_previews = peewee.BooleanField(default=False)
     claimed_at = db.UtcField(null=True)
 
     @property

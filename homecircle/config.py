@@ -27,7 +27,8 @@ class Config:
     `port` 0 means: 80 if it can be had, else the next free one from 8080. `hosts` are further names under which the
     house answers at home (the family's own DNS). `trusted_proxies` are the addresses whose ``X-Forwarded-*`` are
     believed at the away door. `house` is the id that the data folder must carry (empty: any). `backup_to` is a
-    folder on another disk for the second backup (a whole path; empty: none).
+    folder on another disk for the second backup (a whole path; empty: none). `quota` is how many GB of photos, videos
+    and files each member may keep (0: no limit).
     """
 
     data: Path
@@ -40,6 +41,7 @@ class Config:
     announce: bool = True
     house: str = ""
     backup_to: str = ""
+    quota: int = 0
 
     @property
     def second_place(self) -> Path | None:
@@ -105,7 +107,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _checked(key: str, value: Any) -> Any:
     """Turn what was written into the setting's own kind, or refuse by name."""
     try:
-        if key in {"port", "away_port"}:
+        if key in {"port", "away_port", "quota"}:
             number = int(str(value))
             if not 0 <= number <= 65535:
                 raise ValueError

@@ -2,6 +2,9 @@
 
 Only without a server does a command take the folder's lock itself, as the folder's owner, so that nothing in the folder
 ever belongs to root.
+
+A command may hand an open file or folder through with its question (SCM_RIGHTS, unix(7)), so that the server reads a
+USB stick which only the one who typed the command may open. The verb that takes `handed` closes it, unless it refuses.
 """
 
 from __future__ import annotations
@@ -48,11 +51,15 @@ class Control:
         """Stop answering and take the socket away."""
         self._server.shutdown()
         self._server.server_close()
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that is closed to writing; the next start takes it away
+            self._path.unlink(missing_ok=True)
 
 
-def ask(path: Path, verb: str, **arguments: object) -> dict[str, Any] | None:
-    """Ask the running server; None when none runs. Raises `Refused` with the server's own sentence."""
+def ask(path: Path, verb: str, /, handed: int = -1, **arguments: object) -> dict[str, Any] | None:
+    """Ask the running server; None when none runs. Raises `Refused` with the server's own sentence.
+
+    `handed` is a descriptor that the server gets its own copy of.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(PATIENCE)
         try:
@@ -62,7 +69,10 @@ def ask(path: Path, verb: str, **arguments: object) -> dict[str, Any] | None:
             return None
         except PermissionError:
             raise Refused("Only the account that runs HomeCircle (or root) may do this. Try it with sudo.") from None
-        line.sendall(json.dumps({"verb": verb, **arguments}).encode() + b"\n")
+        asked = json.dumps({"verb": verb, **arguments}).encode() + b"\n"
+        sent = socket.send_fds(line, [asked], [handed]) if handed >= 0 else 0
+        if rest := asked[sent:]:  # nothing at all, sent to one who has answered and gone, is a broken pipe, too
+            line.sendall(rest)
         with line.makefile("rb") as answers:
             answer = json.loads(answers.readline(LINE_LIMIT) or b'{"error": "HomeCircle stopped before it answered."}')
     if "error" in answer:
@@ -76,12 +86,22 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 
 class _Asked(socketserver.StreamRequestHandler):
+    handed = -1
+
+    def _line(self) -> bytes:
+        """The question; what is handed comes with its first bytes."""
+        first, handed, _, _ = socket.recv_fds(self.request, LINE_LIMIT, 1)
+        self.handed = handed[0] if handed else -1
+        return first if first.endswith(b"\n") or not first else first + self.rfile.readline(LINE_LIMIT)
+
     def handle(self) -> None:
         try:
-            asked = json.loads(self.rfile.readline(LINE_LIMIT))
+            asked = json.loads(self._line())
             server = self.server
             assert isinstance(server, _Server)  # noqa: S101  for the type checker; there is no other
-            answer = server.verbs[asked.pop("verb")](**asked)
+            verb = server.verbs[asked.pop("verb")]
+            answer = verb(**asked, **({"handed": self.handed} if self.handed >= 0 else {}))
+            self.handed = -1  # the verb's, since it has not refused
         except HouseError as error:
             answer = {"error": str(error)}
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -89,6 +109,9 @@ class _Asked(socketserver.StreamRequestHandler):
         except Exception:
             log.exception("a command failed")
             answer = {"error": "Something went wrong. It has been written down in HomeCircle's log."}
+        finally:
+            if self.handed >= 0:
+                os.close(self.handed)
         with contextlib.suppress(BrokenPipeError):
             self.wfile.write(json.dumps(answer).encode() + b"\n")
 

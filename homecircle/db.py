@@ -2,7 +2,7 @@
 
 WAL with ``synchronous=FULL``: what was committed has reached the disk. One process-wide lock goes round every write
 transaction *and* every checkpoint, because deferred read-then-write failed 74 to 92 % of the time under 12 writers, and
-SQLite before 3.51.3 can corrupt when a checkpoint races a commit (BARS.md, section 2). ``wal_autocheckpoint`` is
+SQLite before 3.51.3 can corrupt when a checkpoint races a commit. ``wal_autocheckpoint`` is
 therefore 0 and `transaction` checkpoints by itself when the log has grown.
 
 Writes, forms and migrations speak peewee; the few hot reads are fixed SQL texts in their noun, run by `rows`.
@@ -24,10 +24,11 @@ from typing import Any, cast
 import peewee
 from playhouse.migrations import Runner
 
-from homecircle.errors import NoSpace, Refused
+from homecircle import files
+from homecircle.errors import NoSpace, Refused, Unwritable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-CHECKPOINT_AT = 4 << 20  # bytes of log; the bar is 8 MiB (BARS.md S9)
+CHECKPOINT_AT = 4 << 20  # bytes of log; it shall stay under 8 MiB
 
 KEPT = 4  # idle connections
 KEPT_FOR = 30.0  # seconds
@@ -81,6 +82,7 @@ _before_writing: list[Callable[[], None]] = []
 _before_commit: list[Callable[[], None]] = []
 _still: set[object] = set()
 _failed: list[str] = []
+_refused: list[str] = []
 
 
 class Model(peewee.Model):
@@ -148,6 +150,7 @@ def open_file(path: Path) -> None:
         raise
     path.chmod(0o600)
     _failed.clear()
+    _refused.clear()
     for reset in _on_open:
         reset()
 
@@ -179,7 +182,8 @@ def transaction() -> Iterator[None]:
     """One immediate transaction, alone in the process; inside another one it is part of that.
 
     What was handed to `after_commit` runs once the outermost has reached the disk, and never when it failed. Raises
-    `NoSpace` when the disk is full: nothing of the transaction is kept; `Refused` once the disk has failed.
+    `Unwritable` when the disk takes nothing (`NoSpace`: it is full); nothing of the transaction is kept then. The next
+    one tries again, but none does after a failed fsync: see `_disk_or_refusal`.
     """
     if database.in_transaction():
         with database.atomic():
@@ -187,15 +191,16 @@ def transaction() -> Iterator[None]:
         return
     with _writing:
         if _failed:
-            raise Refused("The disk of this house reports errors, so nothing is written any more. Please look after "
+            raise Unwritable("The disk of this house reports errors, so nothing is written any more. Please look after "
                           "the disk, and start HomeCircle again.")  # fmt: skip
         for call in _before_writing:
             call()
         _afterwards.calls = []
-        with _room_or_refusal(), database.atomic("IMMEDIATE"):
+        with _disk_or_refusal(), database.atomic("IMMEDIATE"):
             yield
             for call in _before_commit:
                 call()
+        _refused.clear()
         _checkpoint_when_grown()
     calls, _afterwards.calls = _afterwards.calls, []
     for call in calls:
@@ -253,12 +258,16 @@ def still() -> Iterator[bool]:
 
 
 def copy_to(path: Path) -> None:
-    """Write a consistent copy of the open database to `path`, in one step: stepwise it restarted for ever (BARS.md).
+    """Write a consistent copy of the open database to `path`, in one step: stepwise it restarted for ever.
 
     Writers go on meanwhile. The copy is not settled: the caller does that.
     """
-    source = beside(Path(database.database))
-    with source as line, contextlib.closing(sqlite3.connect(path)) as target, _room_or_refusal():
+    copy_beside(Path(database.database), path)
+
+
+def copy_beside(source: Path, path: Path) -> None:
+    """Write a consistent copy of a database that a server may have open to `path`; see `copy_to`."""
+    with beside(source) as line, contextlib.closing(sqlite3.connect(path)) as target, _disk_or_refusal():
         target.execute("PRAGMA journal_mode = OFF")
         target.execute("PRAGMA synchronous = OFF")
         line.backup(target, pages=-1)
@@ -268,17 +277,79 @@ def copy_to(path: Path) -> None:
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Read a database file that nobody has open (a backup's), changing nothing beside it."""
     line = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-    with contextlib.closing(line):
+    with contextlib.closing(line), _told_as_text():
         line.execute("PRAGMA trusted_schema = 0")
         line.execute("PRAGMA cell_size_check = 1")
         yield line
 
 
 @contextlib.contextmanager
+def rewriting(source: Path, target: Path) -> Iterator[sqlite3.Connection]:
+    """Change `source`, a copy that nobody else has open, and write what is left to the new file `target`.
+
+    `target` holds nothing of what was deleted: neither in free pages nor between the cells of a page, since every page
+    of it is written anew. Foreign keys are not looked after; `source` is of no use afterwards.
+    """
+    with contextlib.closing(sqlite3.connect(source, isolation_level=None)) as line:
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY"):
+            line.execute(f"PRAGMA {pragma}")
+        line.execute("BEGIN")
+        yield line
+        line.execute("COMMIT")
+        line.execute("VACUUM INTO ?", (str(target),))
+
+
+@contextlib.contextmanager
 def beside(path: Path) -> Iterator[sqlite3.Connection]:
     """Read a database file that a server may have open, changing nothing in it."""
-    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as line:
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as line, _told_as_text():
         yield line
+
+
+@contextlib.contextmanager
+def _told_as_text() -> Iterator[None]:
+    """What SQLite says of a damaged database may hold its damaged bytes, at which Python's sqlite3 stumbles."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise sqlite3.DatabaseError(error.object.decode(errors="replace")) from error
+
+
+@contextlib.contextmanager
+def looking(path: Path) -> Iterator[None]:
+    """Point every model at a file that a server may have open, only to read: nothing in its folder is changed.
+
+    Raises `Refused` for a file of another version (only the server brings it up) and for one that cannot be read.
+    """
+    _pool.close_idle()
+    database.init(f"{path.absolute().as_uri()}?mode=ro", uri=True, pragmas=_TO_LOOK, check_same_thread=False)
+    try:
+        with connection():
+            if {name for (name,) in rows("SELECT name FROM schema_migration")} != set(known_migrations()):
+                raise Refused("This folder was written by another version of HomeCircle. Please start the server of "
+                              "this version once; nothing was changed.")  # fmt: skip
+            for reset in _on_open:
+                reset()
+            yield
+    except (sqlite3.DatabaseError, peewee.DatabaseError) as error:
+        raise Refused("The database %(path)s cannot be read (%(why)s). Nothing was changed.",
+                      path=path, why=error) from error  # fmt: skip
+    finally:
+        _let_go()
+
+
+@contextlib.contextmanager
+def snapshot() -> Iterator[None]:
+    """Read one moment of the house, however long it takes: what is written meanwhile is not seen.
+
+    Temporary tables made within are gone afterwards.
+    """
+    line = database.connection()
+    line.execute("BEGIN")
+    try:
+        yield
+    finally:
+        line.rollback()
 
 
 def quick_check(path: Path) -> list[str]:
@@ -307,7 +378,7 @@ def rows(sql: str, *values: object) -> list[Any]:
 
     `values` are for its question marks, or one dict for its names.
     """
-    return database.connection().execute(sql, _bound(values)).fetchall()  # type: ignore[no-any-return]
+    return list(database.connection().execute(sql, _bound(values)))
 
 
 def row(sql: str, *values: object) -> Any:
@@ -315,14 +386,27 @@ def row(sql: str, *values: object) -> Any:
     return database.connection().execute(sql, _bound(values)).fetchone()
 
 
+def each(sql: str, *values: object) -> Iterator[Any]:
+    """Run one fixed SQL text and hand on its tuples as they are found: for what is larger than a page."""
+    yield from database.connection().execute(sql, _bound(values))
+
+
 def _bound(values: tuple[object, ...]) -> Any:
     return values[0] if len(values) == 1 and isinstance(values[0], dict) else values
 
 
-def truncate_log() -> None:
-    """Bring the whole write-ahead log into the file and empty it (nightly, and before a folder is handed on)."""
+def truncate_log() -> bool:
+    """Bring the whole write-ahead log into the file and empty it (nightly, and before a folder is handed on).
+
+    False when a backup or a reader of an older state keeps it from being emptied now.
+    """
     with _writing, connection():
-        rows("PRAGMA wal_checkpoint(TRUNCATE)") if not _still else None
+        return not _still and row("PRAGMA wal_checkpoint(TRUNCATE)")[0] == 0
+
+
+def changes() -> int:
+    """Return how many rows this thread's connection has changed since it was opened."""
+    return int(database.connection().total_changes)
 
 
 def _checkpoint_when_grown() -> None:
@@ -340,31 +424,56 @@ def _checkpoint_when_grown() -> None:
 
 
 @contextlib.contextmanager
-def _room_or_refusal() -> Iterator[None]:
+def _disk_or_refusal() -> Iterator[None]:
+    """Tell a refusal of the disk in words.
+
+    A write that was refused left nothing, and may be tried again; after an fsync that failed none is: the kernel may
+    have dropped the pages and would say yes the second time.
+    """
     try:
         yield
     except (sqlite3.OperationalError, peewee.OperationalError) as error:
-        if _says(error, "disk I/O error"):
-            _failed.append(str(error))
-        if not _says(error, "disk is full"):
-            raise
-        raise NoSpace("Home has no space left. Reading works; writing waits until there is room again.") from error
+        if told := refusal(error):
+            raise told from error
+        raise
 
 
 @contextlib.contextmanager
 def _written_down() -> Iterator[None]:
-    """A checkpoint that fails fails nobody's commit. After an I/O error no fsync is tried again on that descriptor: the
-    kernel may have dropped the pages and would say yes the second time (BARS.md); the log still holds them all."""
+    """A checkpoint that fails fails nobody's commit: the log still holds everything."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        if _says(error, "disk I/O error"):
-            _failed.append(str(error))
+        refusal(error)
 
 
-def _says(error: BaseException | None, words: str) -> bool:
-    """A COMMIT that fails has rolled back already, so peewee's own ROLLBACK fails on top of it."""
-    return error is not None and (words in str(error) or _says(error.__context__, words))
+def refusal(error: BaseException | None) -> Unwritable | None:
+    """Return what the house says of an error that is the disk's own, or None; `has_failed` knows of it from then on.
+
+    A COMMIT that fails has rolled back already, so peewee's own ROLLBACK fails on top of it: the cause lies below.
+    """
+    while error is not None:
+        if told := _told(error):
+            return told
+        error = error.__context__
+    return None
+
+
+def has_failed() -> bool:
+    """Say whether the disk did not take what was last written, or must not be trusted any more until a new start."""
+    return bool(_failed or _refused)
+
+
+def _told(error: BaseException) -> Unwritable | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return files.refusal(error)
+    if code & 0xFF == sqlite3.SQLITE_FULL:
+        return NoSpace("Home has no space left. Reading works; writing waits until there is room again.")
+    if code & 0xFF not in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+        return None
+    (_failed if code in {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC} else _refused).append(str(error))
+    return files.closed()
 
 
 @contextlib.contextmanager
@@ -378,9 +487,11 @@ _PRAGMAS = [
     ("foreign_keys", 1),
     ("busy_timeout", 5000),
     ("trusted_schema", 0),
+    ("secure_delete", 1),
     ("cell_size_check", 1),
     ("wal_autocheckpoint", 0),
     ("journal_size_limit", CHECKPOINT_AT),
     ("cache_size", -2000),
     ("mmap_size", 0),
 ]
+_TO_LOOK = [("busy_timeout", 5000), ("trusted_schema", 0), ("cell_size_check", 1), ("mmap_size", 0)]

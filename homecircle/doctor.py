@@ -136,7 +136,7 @@ def mdns(patient: Patient) -> Finding:
         return Finding("Name on the network", True, "switched off; use the numeric address")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            joined = struct.pack("4s4s", socket.inet_aton(MDNS[0]), socket.inet_aton("0.0.0.0"))  # noqa: S104
+            joined = struct.pack("4s4s", socket.inet_aton(MDNS[0]), socket.inet_aton("0.0.0.0"))  # noqa: S104  any card
             probe.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
         except OSError as error:
             return Finding("Name on the network", False, f"no multicast ({error.strerror})",

@@ -71,7 +71,13 @@ class TooLarge(HouseError):
     status = 413
 
 
-class NoSpace(HouseError):
+class Unwritable(HouseError):
+    """The disk takes nothing now; reading goes on."""
+
+    status = 503
+
+
+class NoSpace(Unwritable):
     """The disk is too full to take this; reading goes on."""
 
     status = 507

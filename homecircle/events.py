@@ -8,6 +8,7 @@ see, never a number: a gap between two numbers would tell of a post one may not 
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from homecircle import db
 
 EVERYONE = 1  # the audience row that the first migration makes
 PAGE = 200
+FORGOTTEN_AT_ONCE = 500
 
 
 # The token of the newest event that a member (:reader) may see.
@@ -74,8 +76,14 @@ def record(
 
     `post_id` is the post it happened under (internal), so that notices need not look for it.
     """
-    Event.create(verb=verb, subject=subject, actor_id=actor_id, audience_id=audience_id, post_id=post_id)
+    # a fixed text, since every write pays for it: 0.02 ms where the model takes 0.18
+    db.rows(_RECORD, db.random_id(), verb, actor_id, subject, audience_id, post_id, int(db.now().timestamp()))
     db.after_commit(_bell.ring)
+
+
+def place(verb: str, actor_id: int, post_id: int) -> None:
+    """Say under which post that happened which the transaction under way has recorded: `verb`, by `actor_id`."""
+    Event.update(post_id=post_id).where(Event.verb == verb, Event.actor_id == actor_id).execute()
 
 
 def ring() -> None:
@@ -99,6 +107,12 @@ def since(member_id: int, token: str) -> list[Happening] | None:
         return None
     found = db.rows(_SINCE, place[0], place[0], member_id, PAGE + 1)
     return None if len(found) > PAGE else [Happening(*row[1:]) for row in found]
+
+
+def forget(before: dt.datetime) -> int:
+    """Forget some of what happened before a moment; returns how many, 0 when nothing is left to forget."""
+    with db.transaction():
+        return int(db.database.execute_sql(_FORGET, (int(before.timestamp()), FORGOTTEN_AT_ONCE)).rowcount)
 
 
 def rung() -> int:
@@ -125,6 +139,11 @@ def close(closed: bool = True) -> None:
         _bell.condition.notify_all()
 
 
+# The newest one stays: it tells whether the clock was set back.
+_FORGET = """
+DELETE FROM event WHERE id IN (
+  SELECT id FROM event WHERE at < ? AND id < (SELECT max(id) FROM event) ORDER BY at LIMIT ?)"""
+_RECORD = "INSERT INTO event (token, verb, actor_id, subject, audience_id, post_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _SINCE = f"""
 SELECT event.id, token, verb, subject, actor_id, post.public_id FROM event
   LEFT JOIN post ON post.id = event.post_id WHERE event.audience_id = {EVERYONE} AND event.id > ?

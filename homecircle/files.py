@@ -17,20 +17,26 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from homecircle.errors import NoSpace, Refused
+from homecircle.errors import NoSpace, Refused, Unwritable
 
 MIB = 1 << 20
-UPLOADS_KEEP_FREE = 1 << 30  # uploads stop below this or 5 %, so that words still find room (BARS.md, section 2)
+UPLOADS_KEEP_FREE = 1 << 30  # uploads stop below this or 5 %, so that words still find room
 POSTS_KEEP_FREE = 200 * MIB
-BALLAST = 64 * MIB  # kept for the house itself: on a full disk SQLite can neither delete nor open (BARS.md S3)
+BALLAST = 64 * MIB  # kept for the house itself: on a full disk SQLite can neither delete nor open
 LOAN = 8 * MIB  # given back a piece at a time, so that a hungry neighbour cannot eat all of it at once
 LEAST = 4 * MIB  # free bytes below which a transaction needs a piece of the ballast
+FILES_KEEP_FREE = 100  # a disk for fewer new files is a full one, however many bytes it has: a photo becomes four
+SPARES = 8  # empty files that give way where no new one can be made: SQLite opens with two, the control socket is one
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs"}
+
+
+_failures: deque[str] = deque(maxlen=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +70,26 @@ class Folder:
         return self.root / "uploads"
 
     @property
+    def arrivals(self) -> Path:
+        """Where a family lays folders and ZIPs that are to be brought in."""
+        return self.root / "import"
+
+    @property
     def backups(self) -> Path:
         return self.root / "backups"
 
     @property
     def ballast(self) -> Path:
         return self.root / "ballast"
+
+    @property
+    def spares(self) -> list[Path]:
+        return [self.root / f"{self.ballast.name}-{number}" for number in range(SPARES)]
+
+    @property
+    def arriving(self) -> Path:
+        """The house that a backup becomes, until the next start moves it in."""
+        return self.root / "arriving"
 
     @property
     def restoring(self) -> Path:
@@ -87,18 +107,25 @@ class Folder:
             raise Refused("A backup is only half restored into %(path)s. `homecircle restore` with the same backup "
                           "goes on with it.", path=self.root)  # fmt: skip
         try:
-            for folder in (self.root, self.vault, self.renditions, self.uploads, self.backups, self.temporary):
+            for folder in (self.root, self.vault, self.renditions, self.uploads, self.backups, self.arrivals,
+                           self.temporary):  # fmt: skip
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise Refused(
-                "HomeCircle may not write in %(path)s (%(why)s).", path=self.root, why=error.strerror
-            ) from None
+            raise self._closed(error) from None
         kind = file_system(self.root)
         if kind in NETWORK_FILE_SYSTEMS:
             raise Refused("%(path)s lies on a network disk (%(kind)s). HomeCircle needs a disk of this machine: "
                           "network disks lose data when a line drops.", path=self.root, kind=kind)  # fmt: skip
-        for leftover in self.temporary.iterdir():
-            clear(leftover)
+        try:
+            for leftover in self.temporary.iterdir():
+                clear(leftover)
+            for spare in self.spares if self._new_files() < SPARES else ():
+                self.remove(spare)
+        except OSError as error:
+            raise self._closed(error) from None
+
+    def _closed(self, error: OSError) -> Refused:
+        return Refused("HomeCircle may not write in %(path)s (%(why)s).", path=self.root, why=error.strerror)
 
     def _refuse_wrong_house(self, house: str) -> None:
         marker = self.root / "house"
@@ -121,7 +148,11 @@ class Folder:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for this process; `Refused` at once when another one does."""
-        with _opened(self.root / "lock", os.O_RDWR | os.O_CREAT) as handle:
+        try:
+            opened = _opened(self.root / "lock", os.O_RDWR | os.O_CREAT)
+        except OSError as error:  # a disk that was mounted read-only, also by the kernel after an error
+            raise self._closed(error) from None
+        with opened as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -158,12 +189,22 @@ class Folder:
         """Remove a file that may already be gone."""
         path.unlink(missing_ok=True)
 
+    def erase(self, path: Path) -> None:
+        """Remove a file that may already be gone, for good: a power cut does not bring it back."""
+        if path.exists():
+            path.unlink()
+            settle_folder(path.parent)
+
     def take(self, stream: IO[bytes]) -> Path:
         """Write a form's file to `tmp`, settled; the caller moves it on or removes it."""
         path = self.spool()
-        with _room_or_refusal(), create(path) as handle:
-            shutil.copyfileobj(stream, handle, MIB)
-            settle(handle)
+        try:
+            with _room_or_refusal(), create(path) as handle:
+                shutil.copyfileobj(stream, handle, MIB)
+                settle(handle)
+        except BaseException:
+            self.remove(path)
+            raise
         return path
 
     def spool(self) -> Path:
@@ -171,21 +212,30 @@ class Folder:
         return self.temporary / secrets.token_hex(8)
 
     def free(self) -> int:
-        """Return the bytes that this process may still write."""
-        return shutil.disk_usage(self.root).free
+        """Return the bytes that this process may still write: 0 where it can make hardly any file more."""
+        return shutil.disk_usage(self.root).free if self._new_files() >= FILES_KEEP_FREE else 0
+
+    def _new_files(self) -> int:
+        """Return how many files can still be made; where none are counted (btrfs, FAT), more than enough."""
+        found = os.statvfs(self.root)
+        return found.f_favail if found.f_files else FILES_KEEP_FREE
 
     def total(self) -> int:
         """Return the size of the disk in bytes."""
         return shutil.disk_usage(self.root).total
 
     def spool_requests(self) -> None:
-        """Let waitress and werkzeug put large bodies into `tmp`: a Pi's /tmp is memory (BARS.md)."""
+        """Let waitress and werkzeug put large bodies into `tmp`: a Pi's /tmp is memory."""
         tempfile.tempdir = str(self.temporary)
 
     def make_room(self, size: int) -> None:
         """Raise `NoSpace` unless an upload of `size` bytes leaves the reserve that words need."""
-        if self.free() - size < max(UPLOADS_KEEP_FREE, self.total() // 20):
-            raise NoSpace("Home has no space left for this. Please tell whoever looks after HomeCircle.")
+        if self.is_tight(size):
+            raise NoSpace("Home has no space left for this.")
+
+    def is_tight(self, size: int = 0) -> bool:
+        """Say whether an upload of `size` bytes would take what words need."""
+        return self.free() - size < max(UPLOADS_KEEP_FREE, self.total() // 20)
 
     def room_for_words(self) -> None:
         """Raise `NoSpace` when even a message should wait."""
@@ -199,6 +249,9 @@ class Folder:
             with _opened(self.ballast, os.O_RDWR | os.O_CREAT) as handle, contextlib.suppress(OSError):
                 os.posix_fallocate(handle.fileno(), 0, BALLAST)
                 has = BALLAST
+        if self._new_files() >= FILES_KEEP_FREE + SPARES:
+            for spare in self.spares:
+                _opened(spare, os.O_RDWR | os.O_CREAT).close()
         return has >= BALLAST
 
     def lend(self) -> None:
@@ -218,6 +271,11 @@ def create(path: Path) -> BinaryIO:
     return _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
 
 
+def scratch(path: Path) -> BinaryIO:
+    """Open a new private file for writing and for reading it again."""
+    return _opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+
+
 def append(path: Path, offset: int, pieces: Iterator[bytes]) -> int:
     """Write `pieces` at `offset` (what lies beyond was never acknowledged and is cut), settle, return the new end."""
     with _room_or_refusal(), path.open("r+b") as handle:
@@ -234,6 +292,16 @@ def make_folder(path: Path) -> None:
     for each in [*reversed(path.parents), path]:
         if not each.exists():
             each.mkdir(mode=0o700, exist_ok=True)
+
+
+def put(path: Path, pieces: Iterable[bytes], watch: Callable[[int], None] = lambda length: None) -> None:
+    """Write a new file, settled; `watch` hears of each piece's bytes. Raises `NoSpace`, and what `pieces` raise."""
+    make_folder(path.parent)
+    with _room_or_refusal(), create(path) as handle:
+        for piece in pieces:
+            handle.write(piece)
+            watch(len(piece))
+        settle(handle)
 
 
 def copy(source: Path, target: Path, watch: Callable[[int], None]) -> str:
@@ -261,13 +329,32 @@ def copy_apart(source: Path, target: Path) -> None:
     """
     create(target).close()
     plain = {"LC_ALL": "C", "PATH": os.defpath}
-    told = subprocess.run(["cp", "--", source, target], capture_output=True, text=True, check=False, env=plain)  # noqa: S603, S607
+    words = ["cp", "--", str(source), str(target)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False, env=plain)  # noqa: S603  our own words
     if told.returncode and "No space left" in told.stderr:
         raise NoSpace("Home has no space left. Reading works; writing waits until there is room again.")
     if told.returncode:
         raise OSError(errno.EIO, told.stderr.strip()[-200:])
     with target.open("rb") as handle:
         settle(handle)
+
+
+def rename_into(source: Path, target: Path) -> None:
+    """Give a settled file or folder its name in another folder of the same disk."""
+    for folder in (source, *source.rglob("*")) if source.is_dir() else ():
+        settle_folder(folder) if folder.is_dir() else None
+    source.rename(target)
+    settle_folder(target.parent)
+
+
+def give_to(path: Path, like: Path) -> None:
+    """As root, give a whole folder to the owner of another, where the disk knows owners (FAT does not)."""
+    if os.geteuid() != 0:
+        return
+    owner = like.stat()
+    with contextlib.suppress(PermissionError):
+        for each in (path, *path.rglob("*")):
+            os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def link(source: Path, target: Path) -> bool:
@@ -303,15 +390,17 @@ def clear(path: Path) -> None:
 
 def settle(handle: BinaryIO) -> None:
     """Return when the file's bytes are on the disk."""
-    handle.flush()
-    os.fsync(handle.fileno())
+    with _room_or_refusal():
+        handle.flush()
+        os.fsync(handle.fileno())
 
 
 def settle_folder(folder: Path) -> None:
     """Return when the folder's names are on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with _room_or_refusal():
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -321,9 +410,30 @@ def _room_or_refusal() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise NoSpace("Home has no space left. Reading works; writing waits until there is room again.") from error
+        if told := refusal(error):
+            raise told from error
         raise
+
+
+def refusal(error: BaseException) -> Unwritable | None:
+    """Return what the house says of an error that is the disk's own (full, closed to writing, failing), or None."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in {errno.ENOSPC, errno.EDQUOT}:
+        return NoSpace("Home has no space left. Reading works; writing waits until there is room again.")
+    if number == errno.EIO:
+        _failures.append(str(error))
+    return closed() if number in {errno.EIO, errno.EROFS} else None
+
+
+def closed() -> Unwritable:
+    """What the house says while the disk refuses what is written."""
+    return Unwritable("The disk at home takes nothing new at the moment. Reading works. Please tell whoever looks "
+                      "after HomeCircle.")  # fmt: skip
+
+
+def has_failed() -> bool:
+    """Say whether the disk has reported an error since this process began: it should be looked at."""
+    return bool(_failures)
 
 
 def sha256(path: Path) -> str:

@@ -7,12 +7,13 @@ after a jump of more than a minute: an interval job would otherwise fall silent 
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from homecircle import db
 
@@ -34,11 +35,32 @@ TIMETABLE = (
     Line("sweep-uploads", "interval", {"hours": 1}),
     Line("forget-guesses", "interval", {"hours": 6}),
     Line("keep-ballast", "interval", {"hours": 1}),
+    Line("purge", "cron", {"hour": 1, "minute": 50}),
     Line("backup", "cron", {"hour": 2, "minute": 30}),
     Line("scrub", "cron", {"hour": 3, "minute": 10}),
+    Line("forget", "interval", {"minutes": 20}),
     Line("truncate-log", "cron", {"hour": 3, "minute": 40}),
     Line("drill", "cron", {"day_of_week": "sun", "hour": 4, "minute": 10}),
 )
+
+
+class Run(NamedTuple):
+    """How a job ran last: 'ok' or why not; without a moment it has not run yet."""
+
+    name: str
+    began_at: dt.datetime | None
+    outcome: str
+
+    @property
+    def is_well(self) -> bool:
+        return self.outcome in {"", "ok"}
+
+
+def last_runs() -> list[Run]:
+    """Return how every job of the timetable ran last, in its order."""
+    found = {name: (db.moment(began), outcome) for name, began, outcome in db.rows(
+        "SELECT name, began_at, outcome FROM job_run")}  # fmt: skip
+    return [Run(line.name, *found.get(line.name, (None, ""))) for line in TIMETABLE]
 
 
 class Runner:
@@ -76,10 +98,13 @@ class Runner:
         except Exception as error:
             log.exception("job %s failed", name)
             outcome = f"{type(error).__name__}: {error}"[:500]
-        took = int((time.monotonic() - clock) * 1000)
-        log.info("job %s: %s in %d ms", name, outcome, took)
-        _note(name, int(began.timestamp()), took, outcome)
+        note(name, began, time.monotonic() - clock, outcome)
         return outcome
+
+    def begin(self, name: str) -> None:
+        """Run a job now, in the scheduler's own thread; when it is running already, it runs once more at its time."""
+        if self._scheduler is not None:
+            self._scheduler.modify_job(name, next_run_time=db.now())
 
     def _plan(self) -> None:
         for line in TIMETABLE:
@@ -97,7 +122,10 @@ class Runner:
                 self._scheduler.wakeup()
 
 
-def _note(name: str, began: int, took: int, outcome: str) -> None:
+def note(name: str, began: dt.datetime, seconds: float, outcome: str) -> None:
+    """Write down how a job went: by the timetable, or by somebody who asked for it now."""
+    took = int(seconds * 1000)
+    log.info("job %s: %s in %d ms", name, outcome, took)
     with db.connection(), db.transaction():
         db.rows("INSERT OR REPLACE INTO job_run (name, began_at, took_ms, outcome) VALUES (?, ?, ?, ?)",
-                name, began, took, outcome)  # fmt: skip
+                name, int(began.timestamp()), took, outcome)  # fmt: skip

@@ -19,17 +19,13 @@ Rules of this noun:
 import asyncio
 import contextlib
 import ipaddress
-import itertools
 import logging
-import re
 import secrets
-import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-import ifaddr
+from homecircle import network
 
 # zeroconf is imported in the thread that needs it: the server listens first and loads the rest afterwards.
 if TYPE_CHECKING:
@@ -46,93 +42,7 @@ SERVICES = ("_http._tcp.local.", "_homecircle._tcp.local.")
 INSTANCE = "HomeCircle"
 A, AAAA, IN, QUERY = 1, 28, 1, 0  # RFC 1035 3.2.2, RFC 3596
 
-# What is not the family's network: loopback, bridges and cables of containers and virtual machines, tunnels.
-# A bridge that a person made (br0, vmbr0) is one; docker names its own br- and twelve hexadecimal digits.
-NOT_LAN = re.compile(
-    r"lo\d*$|br-[0-9a-f]{12}$|docker|veth|virbr|vnet|lxcbr|lxdbr|incusbr|podman|cni|flannel|cali|kube"
-    r"|tailscale|nordlynx|wg|tun|utun|tap|ppp|zt|ifb|dummy"
-)
-ASLEEP = {"down", "lowerlayerdown", "notpresent", "dormant"}  # RFC 2863 operational states that carry no packets
-PRIVATE = tuple(ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
-UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")
-
 log = logging.getLogger(__name__)
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class _Link(NamedTuple):
-    """An interface of this machine as it stands now."""
-
-    number: int  # the kernel's, so that a dongle pulled and put back counts as another
-    name: str
-    addresses: tuple[Address, ...]
-
-
-def lan_addresses() -> tuple[str, ...]:
-    """The addresses of this machine that are worth telling a phone, best first; () without a network.
-
-    Private IPv4 (RFC 1918), then other IPv4, self-assigned IPv4, unique local IPv6, other IPv6; within a kind the one
-    that leads to the default route first. Left out: link-local IPv6 (useless without a zone), interfaces without a
-    carrier, and those named in NOT_LAN. Reads the kernel's tables, sends nothing, takes well under 2 ms.
-    """
-    return _worth_telling(_lan(_links()))
-
-
-def _links() -> tuple[_Link, ...]:
-    try:
-        adapters = list(ifaddr.get_adapters())
-    except OSError:
-        return ()
-    return tuple(
-        _Link(
-            adapter.index or 0,
-            adapter.name,
-            tuple(ipaddress.ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0]) for ip in adapter.ips),
-        )
-        for adapter in adapters
-    )
-
-
-def _lan(links: Iterable[_Link]) -> tuple[_Link, ...]:
-    return tuple(link for link in links if not NOT_LAN.match(link.name) and _awake(link.name))
-
-
-def _awake(name: str) -> bool:
-    """Whether packets can pass; an unplugged cable keeps its addresses, but nobody reaches them."""
-    try:
-        state = Path("/sys/class/net", name.partition(":")[0], "operstate").read_text("ascii")
-    except OSError:
-        return True
-    return state.strip() not in ASLEEP
-
-
-def _worth_telling(links: Iterable[_Link]) -> tuple[str, ...]:
-    first = _leads_out()
-    found = {address for link in links for address in link.addresses if not _only_here(address)}
-    return tuple(str(one) for one in sorted(found, key=lambda one: (_kind(one), str(one) != first, int(one))))
-
-
-def _only_here(address: Address) -> bool:
-    return address.is_loopback or (address.version == 6 and address.is_link_local)
-
-
-def _kind(address: Address) -> int:
-    if isinstance(address, ipaddress.IPv6Address):
-        return 3 if address in UNIQUE_LOCAL else 4
-    if any(address in network for network in PRIVATE):
-        return 0
-    return 2 if address.is_link_local else 1
-
-
-def _leads_out() -> str:
-    """The address packets to the outside would carry, or ''. Connecting a datagram socket sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("198.51.100.1", 9))  # RFC 5737: an address for documentation
-        except OSError:
-            return ""
-        return str(probe.getsockname()[0])
 
 
 class Announcer:
@@ -157,7 +67,7 @@ class Announcer:
         self._in_force: tuple[str, tuple[str, ...]] = (f"{wanted}.local", ())
         self._grumbled = False
         self._voice: _Voice | None = None
-        self._heard_on: tuple[_Link, ...] = ()
+        self._heard_on: tuple[network.Link, ...] = ()
         self._given_up = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._life: asyncio.Task[None] | None = None
@@ -220,16 +130,16 @@ class Announcer:
 
     async def _look(self) -> None:
         """Compare the machine's addresses with those announced, and announce anew if they differ."""
-        links = _links()
-        lan = _lan(links)
+        links = network.links()
+        lan = network.lan(links)
         if self._voice is None or lan != self._heard_on:
             await self._leave()
-            await self._announce(lan, _packed(links) | _packed(self._heard_on))
+            await self._announce(lan, network.packed(links) | network.packed(self._heard_on))
         else:
             await self._voice.join_late()
 
-    async def _announce(self, lan: tuple[_Link, ...], ours: frozenset[bytes]) -> None:
-        addresses = _worth_telling(lan)
+    async def _announce(self, lan: tuple[network.Link, ...], ours: frozenset[bytes]) -> None:
+        addresses = network.worth_telling(lan)
         self._heard_on = lan
         if not addresses:
             raise OSError("this machine has no address on a network")
@@ -282,7 +192,7 @@ class Announcer:
 class _Voice:
     """One opened zeroconf on a fixed set of interfaces; lives inside the announcer's event loop."""
 
-    def __init__(self, lan: tuple[_Link, ...], ours: frozenset[bytes]) -> None:
+    def __init__(self, lan: tuple[network.Link, ...], ours: frozenset[bytes]) -> None:
         from zeroconf.asyncio import AsyncZeroconf
 
         self.host = ""
@@ -305,7 +215,7 @@ class _Voice:
         if record.type not in (A, AAAA) or record.key != self.host.lower() or record.is_expired(now):
             return
         address = getattr(record, "address", b"")
-        if address not in self._ours and address not in _packed(_links()):
+        if address not in self._ours and address not in network.packed(network.links()):
             self._rivals.add(address)
             self._doubt.set()
 
@@ -404,7 +314,3 @@ def _ear(hear: Callable[["DNSRecord", float], None]) -> "RecordUpdateListener":
                 hear(record.new, now)
 
     return Ear()
-
-
-def _packed(links: Iterable[_Link]) -> frozenset[bytes]:
-    return frozenset(one.packed for one in itertools.chain.from_iterable(link.addresses for link in links))

@@ -32,6 +32,7 @@ COLOURS = (
 )
 THEMES = ("auto", "light", "dark")
 TEXT_SIZES = (1, 2, 3, 4)
+WELCOME_LIMIT = 200
 SEEN_BY_OTHERS = {"name", "colour", "picture_id", "role"}
 
 
@@ -50,6 +51,8 @@ class Member(db.Model):
     zone = peewee.TextField(default="")
     text_size = peewee.IntegerField(default=1)
     theme = peewee.TextField(default="auto")
+    welcome = peewee.TextField(null=True)
+    welcomed_by = peewee.IntegerField(null=True)
 
     @property
     def is_admin(self) -> bool:
@@ -132,11 +135,21 @@ def join(name: str, role: str = "member", language: str = "en") -> Member:
             made = Member.create(name=clean_name(name), role=role, colour=colour, language=language)
         except peewee.IntegrityError as error:
             raise HouseFull("HomeCircle is for at most 12. All twelve chairs are taken.") from error
-        _changed(made)
+        _changed()
         # what was shared before is there to read, but it is no news to one who comes late
         db.rows(_STARTS_SEEN, made.id)
         events.record("member.joined", made.public_id, made.id)
     return made
+
+
+def welcome(member_id: int, text: str, by: int | None) -> None:
+    """Keep what one who invited says to the new member; '' for the house's own words."""
+    Member.update(welcome=text, welcomed_by=by).where(Member.id == member_id).execute()
+
+
+def greeted(member_id: int) -> None:
+    """The member has been welcomed: they have said something, or closed it."""
+    Member.update(welcome=None).where(Member.id == member_id, Member.welcome.is_null(False)).execute()
 
 
 def picture_of(member_id: int) -> int | None:
@@ -157,7 +170,7 @@ def update(member: Member, **changes: object) -> None:
         setattr(member, key, value)
     with db.transaction():
         member.save(only=[getattr(Member, key) for key in changes])
-        _changed(member)
+        _changed()
         if changes.keys() & SEEN_BY_OTHERS:  # a new text size is nobody's business, nor that one is here to set it
             events.record("member.changed", member.public_id, member.id)
 
@@ -186,7 +199,7 @@ def _is_odd(letter: str) -> bool:
     return unicodedata.category(letter) == "Cs" or letter in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-def _changed(member: Member) -> None:
+def _changed() -> None:
     forget_roster()  # for the rest of this transaction
     db.after_commit(forget_roster)
 

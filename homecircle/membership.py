@@ -1,4 +1,4 @@
-"""What touches several nouns at once: leaving, being removed, roles; and the log of what admins did.
+"""What touches several nouns at once: joining, leaving, being removed, roles; and the log of what admins did.
 
 A member's posts stay or go, as they choose (for one who is removed, the admin is asked); their devices close at once.
 There is always an admin. Every deed of an admin is a row that every member can read.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from homecircle import db, devices, events, feed, members
-from homecircle.devices import places
+from homecircle import db, devices, drafts, events, feed, members
+from homecircle.devices import Invitation, Pass, places
 from homecircle.errors import NotAllowed
 
 LOG_PAGE = 200
@@ -22,6 +22,25 @@ class Deed(NamedTuple):
     verb: str
     about: str
     done_at: int
+
+
+def pair(invitation: Invitation, door: str, device_name: str, replaced: str = "") -> tuple[str, Pass | None]:
+    """Use an invitation up (see `devices.pair`); a new member's joining is told, and they are welcomed."""
+    with db.transaction():
+        token, opened = devices.pair(invitation, door, device_name, replaced)
+        if invitation.kind == "member" and opened:
+            _welcome(opened.id, invitation.welcome, invitation.made_by)
+    return token, opened
+
+
+def claim(secret: str, door: str) -> tuple[str, Pass | None]:
+    """The browser whose request at the door was granted takes its token (see `devices.claim`)."""
+    with db.transaction():
+        is_new = devices.standing(secret, door).is_new
+        token, opened = devices.claim(secret, door)
+        if is_new and opened:
+            _welcome(opened.id, "", None)
+    return token, opened
 
 
 def leave(member_id: int, *, posts_stay: bool) -> None:
@@ -73,12 +92,20 @@ def log() -> list[Deed]:
 
 def _go(member_id: int, *, posts_stay: bool) -> None:
     with db.transaction():
+        drafts.drop_all(member_id)  # what was never shared is not shared by somebody who is gone
         if not posts_stay:
             feed.take_down_all(member_id)
         devices.revoke_all(member_id)
         members.Member.update(left_at=db.now(), role="member").where(members.Member.id == member_id).execute()
         db.after_commit(members.forget_roster)
         events.record("member.left", members.roster()[member_id].id, member_id)
+
+
+def _welcome(member_id: int, text: str, by: int | None) -> None:
+    feed.tell_joined(member_id)
+    admins = [number for number, face in members.present().items() if face.role == "admin" and number != member_id]
+    if by or admins:
+        members.welcome(member_id, text, by or admins[0])
 
 
 def is_last_admin(member_id: int) -> bool:

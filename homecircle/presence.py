@@ -15,7 +15,7 @@ import time
 from typing import NamedTuple
 
 from homecircle import audiences, db, events, members
-from homecircle.errors import Conflict, Invalid, NoSpace, NotFound
+from homecircle.errors import Conflict, Invalid, NotFound, Unwritable
 
 SHARES = ("minute", "day", "week", "hidden")
 GRACE = 5.0  # seconds after a page was closed
@@ -43,7 +43,9 @@ class _Pages:
         self.lock = threading.Lock()
         self.open: dict[int, int] = {}
         self.until: dict[int, float] = {}
+        self.leaving: set[int] = set()  # without an open page, and not yet told to be gone
         self.turn = 0
+        self.turned_at = 0.0
 
     def change(self, member_id: int, by: int, grace: float) -> bool:
         """Count a page in or out; say whether the member thereby came."""
@@ -56,6 +58,24 @@ class _Pages:
     def leave(self, member_id: int) -> None:
         with self.lock:
             self.until[member_id] = 0.0
+
+    def tell(self, member_id: int) -> None:
+        with self.lock:
+            if not self.open.get(member_id, 0):
+                self.leaving.add(member_id)
+            self._grow()
+
+    def turns(self) -> int:
+        with self.lock:
+            gone = {each for each in self.leaving if not self._here(each)}
+            self.leaving -= gone
+            if gone:
+                self._grow()
+            return self.turn
+
+    def _grow(self) -> None:
+        self.turn += 1
+        self.turned_at = time.monotonic()
 
     def here(self, member_id: int) -> bool:
         with self.lock:
@@ -73,6 +93,7 @@ def forget() -> None:
     """Nobody is here yet."""
     _pages.open.clear()
     _pages.until.clear()
+    _pages.leaving.clear()
 
 
 def arrive(member_id: int) -> None:
@@ -94,19 +115,19 @@ def polled(member_id: int) -> None:
 
 
 def turn() -> int:
-    """Return a number that grows whenever somebody who shows it comes or goes: what a live page compares."""
-    return _pages.turn
+    """Return a number that grows whenever somebody who shows it comes, goes or is gone: what a live page compares."""
+    return _pages.turns()
+
+
+def turned_within(seconds: float) -> bool:
+    """Say whether somebody came or went just now: a page drawn before that does not show it."""
+    return _pages.turn > 0 and time.monotonic() - _pages.turned_at < seconds
 
 
 def bye(member_id: int) -> None:
     """The last page says goodbye: no grace for a page that polled."""
     _pages.leave(member_id)
     _note(member_id)
-
-
-def here_now(viewer_id: int) -> list[int]:
-    """Return the ids of the others who are here now, as far as the viewer may know."""
-    return [sight.member_id for sight in around(viewer_id) if sight.is_here]
 
 
 def around(viewer_id: int) -> list[Sight]:
@@ -180,11 +201,11 @@ def _note(member_id: int) -> None:
         shares, before = db.row("SELECT shares, here_at FROM member WHERE id = ?", member_id)
         rounded = _rounded(int(db.now().timestamp()), shares)
         if rounded != before:
-            with contextlib.suppress(NoSpace), db.transaction():
+            with contextlib.suppress(Unwritable), db.transaction():
                 db.rows("UPDATE member SET here_at = ? WHERE id = ?", rounded, member_id)
         tell = shares == "minute"
     if tell:
-        _pages.turn += 1
+        _pages.tell(member_id)
         events.ring()
 
 

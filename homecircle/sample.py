@@ -26,6 +26,7 @@ from homecircle import audiences, circle, db, vault
 from homecircle.devices import places
 from homecircle.errors import Refused
 from homecircle.files import Folder
+from homecircle.vault import renditions
 from homecircle.vault.decoder import Decoder
 
 EVENTS_OF = dt.timedelta(days=60)
@@ -236,7 +237,7 @@ class _Building:
             self.originals.append(vault.keep_picture(self.folder, spooled, f"landscape {number + 1}.png"))
         decoder = Decoder()
         try:
-            while vault.draw_next(self.folder, decoder):
+            while renditions.draw_next(self.folder, decoder):
                 pass
         finally:
             decoder.close()
@@ -292,8 +293,10 @@ class _Building:
 
     def _settle_in(self) -> None:
         """What was seen: everything, but for the newest few posts, which nobody has seen yet."""
-        _insert(_SEEN, [(max(0, self.plan.posts - UNSEEN), max(0, self.plan.posts - UNSEEN), self.last - 86400,
-                         self.last - 3600, self.last)])  # fmt: skip
+        seen = max(0, self.plan.posts - UNSEEN)
+        (shared_at,) = db.row("SELECT shared_at FROM post WHERE id = ?", seen) or (self.last,)
+        left = min(shared_at + 3600, self.last - 3600)
+        _insert(_SEEN, [(seen, seen, left, left, self.last)])
 
     def _audience(self, author: int) -> tuple[int, tuple[int, ...]]:
         """(audience id, the members it names), () for everyone."""

@@ -1,9 +1,9 @@
-"""One question over posts, messages and items: words, the names of people, months.
+"""One question over posts, messages, items and kept links: words, the names of people, months.
 
 `find` holds a row for each thing that can be found, kept by triggers of migration 0004, with its facts as tokens: who
 may read it (reader 0 is everyone), who wrote it, its month. So a search is one FTS5 expression whose rights are tokens
 like its words, and it stops as soon as a page is full: a common word costs what a rare one does, a member who sees
-little does not scan what others see (BARS.md P5). Newest first by rowid, never by rank.
+little does not scan what others see (README, P5). Newest first by rowid, never by rank.
 
 Triggers note what has turned; `_index` brings FTS5 up to it at the end of the same transaction.
 """
@@ -22,11 +22,12 @@ from homecircle.vault.words import spelled
 PAGE = 30
 WORDS = 12  # of a question; more make no better answer
 LETTERS = 200
+MERGED_AT_ONCE = 200  # pages of the index in one transaction
 SHORT = 3  # letters up to which a word is asked as a beginning: what FTS5 keeps an index of
 
 
 class Found(NamedTuple):
-    """One thing: kind 'post', 'message' or 'item', its public id, whose, its words, when (seconds), in which post."""
+    """One thing: kind (post, message, item, link), public id, whose, its words, when (seconds), in which post."""
 
     kind: str
     id: str
@@ -61,7 +62,9 @@ def find(member_id: int, question: str, months: Mapping[str, int], before: str =
 
 def links(member_id: int, before: str = "") -> tuple[list[Found], str]:
     """Return a page of the posts and messages with http(s) addresses that the member may see, and its cursor."""
-    return _page(_lines(f'{{words}} : ("https" OR "http") AND {_readers(member_id)}', _number(before)))
+    return _page(
+        _lines(f'({{words}} : ("https" OR "http") AND {_readers(member_id)}) NOT {{facts}} : "ƒk"', _number(before))
+    )
 
 
 def people(question: str) -> list[members.Face]:
@@ -90,6 +93,29 @@ def excerpt(text: str, question: str, length: int = 160) -> tuple[str, str, str]
     return head, line[start:end], line[end : begin + length] + ("…" if len(line) > begin + length else "")
 
 
+def settle() -> None:
+    """Write the index anew, a little at a time, when words have gone from it since the last time.
+
+    FTS5 only notes that a word has gone and keeps it in its older pieces until they are merged (its 'secure-delete'
+    came with SQLite 3.42). 'optimize' merges all at once, which would keep every writer waiting; a negative 'merge'
+    begins the same, and each further one does a part of it until nothing is left to do (sqlite.org/fts5.html, 6.7).
+    """
+    worn = db.row("SELECT n FROM find_worn")[0]
+    if not worn:
+        return
+    pages = -MERGED_AT_ONCE
+    while True:
+        with db.transaction():
+            before = db.changes()
+            db.rows("INSERT INTO found (found, rank) VALUES ('merge', ?)", pages)
+            is_done = db.changes() - before < 2
+        if is_done and pages > 0:
+            break
+        pages = MERGED_AT_ONCE
+    with db.transaction():
+        db.rows("UPDATE find_worn SET n = n - ?", worn)
+
+
 @db.before_commit
 def _index() -> None:
     """Bring the index up to what has turned in this transaction."""
@@ -100,6 +126,8 @@ def _index() -> None:
         db.rows("INSERT INTO found (rowid, facts, words) SELECT id, facts, words FROM find WHERE id = ?", number)
     if turned:
         db.rows("DELETE FROM find_turned")
+    if any(facts is not None for _number, facts, _words in turned):
+        db.rows("UPDATE find_worn SET n = n + 1")
 
 
 def _words(question: str) -> list[str]:
@@ -178,12 +206,15 @@ _CURSOR = """
 SELECT coalesce(
   (SELECT id FROM find WHERE kind = 'post' AND number = (SELECT id FROM post WHERE public_id = :id)),
   (SELECT id FROM find WHERE kind = 'message' AND number = (SELECT id FROM message WHERE public_id = :id)),
-  (SELECT id FROM find WHERE kind = 'item' AND number = (SELECT id FROM item WHERE public_id = :id)))"""
+  (SELECT id FROM find WHERE kind = 'item' AND number = (SELECT id FROM item WHERE public_id = :id)),
+  (SELECT id FROM find WHERE kind = 'link' AND number = (SELECT id FROM link WHERE public_id = :id)))"""
 _THINGS = {
     "post": """SELECT id, public_id, author_id, text, shared_at, public_id FROM post
       WHERE id IN (SELECT value FROM json_each(?))""",
     "message": """SELECT message.id, message.public_id, message.author_id, message.text, said_at, post.public_id
       FROM message JOIN post ON post.id = post_id WHERE message.id IN (SELECT value FROM json_each(?))""",
     "item": """SELECT id, public_id, member_id, trim(caption || ' ' || description), added_at, '' FROM item
+      WHERE id IN (SELECT value FROM json_each(?))""",
+    "link": """SELECT id, public_id, member_id, trim(note || ' ' || title || ' ' || url), added_at, '' FROM link
       WHERE id IN (SELECT value FROM json_each(?))""",
 }

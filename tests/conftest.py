@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +13,9 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
-from homecircle import circle, db, devices, members, vault
+from homecircle import circle, db, devices, members
 from homecircle.files import Folder
+from homecircle.vault import renditions
 from homecircle.vault.decoder import Decoder
 from homecircle.web import create_app
 from homecircle.web.doors import DOOR, Doors
@@ -45,8 +47,25 @@ class Family(NamedTuple):
     grandma: Person
 
 
+@pytest.fixture(scope="session")
+def new_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A house that nobody lives in yet, made once: its migrations take longer than most tests."""
+    made = Folder(tmp_path_factory.mktemp("new") / "data")
+    made.prepare()
+    db.open_file(made.database)
+    db.close_file()
+    return made.root
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
+def beginning(new_house: Path) -> Path:
+    """The folder that each test's own is a copy of."""
+    return new_house
+
+
+@pytest.fixture
+def folder(tmp_path: Path, beginning: Path) -> Iterator[Folder]:
+    shutil.copytree(beginning, tmp_path / "data")
     made = Folder(tmp_path / "data")
     made.prepare()
     db.open_file(made.database)
@@ -56,6 +75,12 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 @pytest.fixture
 def family(folder: Folder) -> Family:
+    return seat_family()
+
+
+def seat_family() -> Family:
+    """Let the cast move into the house that is open."""
+
     def seat(name: str, role: str = "member") -> Person:
         member = members.join(name, role=role)
         return Person(member.id, member.public_id, name, devices.add(member.id, f"{name}'s phone", "home"))
@@ -112,7 +137,7 @@ class Home(NamedTuple):
         return Browser(self.app.test_client(), origin, person.token if person else "")
 
     def draw(self) -> None:
-        while vault.draw_next(self.house.folder, self.house.decoder):
+        while renditions.draw_next(self.house.folder, self.house.decoder):
             pass
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
@@ -17,12 +19,18 @@ from tests.conftest import Home
 
 ROOT = Path(__file__).parent.parent
 CODE = sorted(path for path in (ROOT / "homecircle").rglob("*.py") if "migrations" not in path.parts)
+WRITTEN = [path for kind in ("py", "js", "css", "html") for top in ("homecircle", "static", "templates", "tests")
+           for path in (ROOT / top).rglob(f"*.{kind}") if not {"vendor", ".cache"} & set(path.parts)]  # fmt: skip
 OWNERS = {
-    "flask": {"web"}, "flask_babel": {"web"}, "werkzeug": {"web"}, "segno": {"web", "cli.py"}, "PIL": {"vault"},
-    "pillow_heif": {"vault"}, "zeroconf": {"mdns.py"}, "apscheduler": {"jobs.py"}, "waitress": {"server.py"},
-    "click": {"cli.py"}, "tempfile": {"files.py"}, "shutil": {"files.py"}, "playhouse": {"db.py"},
-    "platformdirs": {"config.py"}, "tomllib": {"config.py"},
+    "flask": {"web"}, "flask_babel": {"web"}, "werkzeug": {"web"}, "segno": {"web", "cli"}, "PIL": {"vault"},
+    "pillow_heif": {"vault"}, "zeroconf": {"mdns.py"}, "ifaddr": {"network.py"}, "apscheduler": {"jobs.py"},
+    "waitress": {"server.py", "listening.py"},
+    "click": {"cli"}, "tempfile": {"files.py"}, "shutil": {"files.py"}, "playhouse": {"db.py"},
+    "jinja2": {"archive"}, "platformdirs": {"config.py"}, "tomllib": {"config.py"},
 }  # fmt: skip
+SILENCED = re.compile(r"(?:#|//|/\*) ?(?:noqa|type: ignore|shellcheck disable|biome-ignore|pragma:)|\{[#] djlint:off")
+PRAGMA = re.compile(r"noqa|type: ignore|shellcheck disable=|djlint:off|biome-ignore|pragma:|fmt: skip"
+                    r"|lint/[\w/]+|\[[\w, -]+\]|\b[A-Z]+\d+\b")  # fmt: skip
 FORBIDDEN_NAMES = re.compile(r"^(utils?|helpers?|common|services?|managers?)$")
 
 
@@ -61,13 +69,13 @@ def test_pages_speak_no_sql_and_nouns_no_http() -> None:
         if "web" in path.parts:
             assert "peewee" not in names, path
             assert not re.search(r"\bdb\.(rows?|transaction)\(", path.read_text()), path
-        elif path.name not in {"server.py", "cli.py"}:
+        elif path.name != "server.py":
             assert not names & {"flask", "werkzeug"}, path
 
 
 def test_every_template_is_named_after_its_route_or_is_a_part() -> None:
     drawn = set()
-    for path in (ROOT / "homecircle" / "web").glob("*.py"):
+    for path in (*(ROOT / "homecircle" / "web").glob("*.py"), ROOT / "homecircle" / "archive" / "drawing.py"):
         drawn |= set(re.findall(r'"((?:[\w-]+/)?[\w-]+\.html)"', path.read_text()))
     templates = ROOT / "templates"
     for path in templates.rglob("*.html"):
@@ -94,6 +102,11 @@ def test_every_setting_is_documented_in_the_readme() -> None:
         assert f"`{each.name}`" in readme, each.name
 
 
+def test_nothing_points_at_a_text_that_is_not_here() -> None:
+    named = {found for path in WRITTEN for found in re.findall(r"\b[\w-]+\.md\b", path.read_text())}
+    assert named == {"README.md"}
+
+
 def test_vendored_files_are_unchanged() -> None:
     folder = ROOT / "static" / "vendor"
     named = set()
@@ -107,6 +120,15 @@ def test_vendored_files_are_unchanged() -> None:
     assert there <= named
 
 
+def test_the_sprite_holds_what_is_drawn_and_nothing_else() -> None:
+    there = set(re.findall(r'<symbol id="([\w-]+)"', (ROOT / "static" / "icons.svg").read_text()))
+    written = [*(ROOT / "templates").rglob("*.html"), *(ROOT / "static" / "js").glob("*.js"), *CODE]
+    named = set(re.findall(r"""["'#]([a-z][a-z0-9-]*)["']""", "".join(path.read_text() for path in written)))
+    drawn = set(re.findall(r"icon\('([\w-]+)'", "".join(path.read_text() for path in written)))
+    assert drawn <= there
+    assert there <= named
+
+
 def test_behaviours_named_by_templates_exist() -> None:
     behaviours = set()
     for path in (ROOT / "templates").rglob("*.html"):
@@ -114,3 +136,32 @@ def test_behaviours_named_by_templates_exist() -> None:
             behaviours |= set(names.split())
     there = {path.stem for path in (config.asset_folders()[0] / "js").glob("*.js")}
     assert behaviours <= there
+
+
+def _silences() -> Iterator[tuple[str, str, str]]:
+    """Every line that silences a check: where it stands, what it says, and the line above."""
+    for path in [*WRITTEN, ROOT / "install.sh", ROOT / "tests" / "run", ROOT / ".ci" / "run"]:
+        lines = ["", *path.read_text().splitlines()]
+        for number, (above, line) in enumerate(itertools.pairwise(lines), 1):
+            if found := SILENCED.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}", line[found.start() :], above.strip()
+
+
+def _tells_why(comment: str) -> bool:
+    return bool(re.search(r"[a-z]{2,}", PRAGMA.sub("", comment)))
+
+
+def test_a_check_is_silenced_only_with_a_reason() -> None:
+    silences = list(_silences())
+    assert len(silences) > 20, "this test finds what it looks for"
+    mute = [where for where, said, above in silences
+            if not _tells_why(said) and not (above.startswith(("#", "//", "{#")) and _tells_why(above))]  # fmt: skip
+    assert mute == []
+
+
+@pytest.mark.parametrize("said", ["noqa", "noqa: S603, S607", "type: ignore[arg-type]",
+                                  "shellcheck disable=SC2016", "noqa: S104  # fmt: skip"])  # fmt: skip
+def test_a_bare_code_is_no_reason(said: str) -> None:
+    assert SILENCED.search(f"# {said}")
+    assert not _tells_why(f"# {said}")
+    assert _tells_why(f"# {said}  a wall clock")

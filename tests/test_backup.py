@@ -7,16 +7,19 @@ import itertools
 import json
 import os
 import random
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
-from homecircle import backup, cli, db, devices, feed, jobs, vault
+from homecircle import backup, cli, db, devices, feed, jobs, members, membership, threads, trash, vault
 from homecircle.backup import shelf
-from homecircle.errors import Conflict, NoSpace, Refused
+from homecircle.errors import Conflict, HouseFull, NoSpace, Refused
 from homecircle.files import Folder, clear, sha256
+from homecircle.vault import renditions
 from homecircle.vault.decoder import Decoder
 from tests.conftest import SAMPLES, Family
 
@@ -31,7 +34,7 @@ def lived_in(folder: Folder, family: Family, decoder: Decoder) -> Folder:
             spooled = folder.take(handle)
         item = vault.keep(folder, spooled, name, family.ada.id)
         feed.publish(family.ada.id, f"Look: {name}", [item.public_id], [], name)
-    while vault.draw_next(folder, decoder):
+    while renditions.draw_next(folder, decoder):
         pass
     (folder.root / "homecircle.toml").write_text('name = "lindqvist"\n')
     folder.secret()
@@ -52,6 +55,22 @@ def flip(path: Path, chance: random.Random) -> None:
 
 def at(monkeypatch: pytest.MonkeyPatch, moment: dt.datetime) -> None:
     monkeypatch.setattr(db, "now", lambda: moment)
+
+
+def test_damage_of_any_kind_is_told_in_words(lived_in: Folder, tmp_path: Path) -> None:
+    made, whole = tmp_path / "damaged", backup.make(lived_in, tmp_path / "usb").path / "homecircle.sqlite3"
+    # what SQLite complains of is quoted as it stands there, which need not be text
+    for old, new in ((b"CREATE INDEX", b"CREATE INDE\xa0"), (b"SQLite format 3", b"SQLite format 4")):
+        made.write_bytes(whole.read_bytes().replace(old, new))
+        (problem,) = shelf.database_problems(made, {})
+        assert "cannot be read" in problem
+        with pytest.raises(sqlite3.DatabaseError):
+            db.quick_check(made)
+    for seed in range(60):
+        chance, content = random.Random(seed), bytearray(whole.read_bytes())
+        content[chance.randrange(12 * 4096)] ^= 1 << chance.randrange(8)
+        made.write_bytes(content)
+        assert all(each.endswith((").", "counted.")) for each in shelf.database_problems(made, {}))
 
 
 def test_a_backup_holds_database_originals_and_settings_and_never_the_secret(lived_in: Folder) -> None:
@@ -226,6 +245,66 @@ def test_the_drill_opens_pictures_and_says_what_is_wrong(lived_in: Folder, decod
     assert state.problem and state.good_at is not None
 
 
+def test_the_drill_opens_films_and_asks_nothing_of_what_is_too_large(
+    lived_in: Folder, family: Family, decoder: Decoder, tmp_path: Path
+) -> None:
+    _arrive(lived_in, family.ada.id, "small.webm")
+    whole = tmp_path / "all-of-us.png"
+    Image.new("L", (6000, 5000)).save(whole)
+    with whole.open("rb") as handle, (SAMPLES / "harbour.jpg").open("rb") as poster:
+        item = vault.keep(lived_in, lived_in.take(handle), whole.name, family.ada.id)
+        vault.give_poster(lived_in, lived_in.take(poster), item.id)
+    while renditions.draw_next(lived_in, decoder):
+        pass
+    assert vault.get(item.public_id, family.ada.id).state == "ready"
+    # so that the dice fall on those two
+    db.rows("UPDATE original SET state = 'kept' WHERE media_type LIKE 'image/%' AND poster_id IS NULL")
+    there = tmp_path / "usb"
+    there.mkdir()
+    backup.nightly(lived_in, there)
+    assert backup.drill(lived_in, there, decoder) == []
+
+
+def test_a_newer_backup_proves_nothing_that_came_after_an_older_one_was_restored(
+    lived_in: Folder, family: Family, decoder: Decoder, tmp_path: Path
+) -> None:
+    there, older = tmp_path / "usb", backup.make(lived_in, tmp_path / "older").path
+    there.mkdir()
+    _arrive(lived_in, family.ada.id, "orientation-1.jpg")
+    backup.nightly(lived_in, there)
+    before = db.row("SELECT max(id) FROM original")[0]
+    assert backup.steps(before) == "backed up"
+    db.close_file()
+    new = Folder(tmp_path / "new")
+    restored(older, new)
+    _arrive(new, family.ada.id, "orientation-3.jpg")
+    assert db.row("SELECT max(id) FROM original")[0] == before  # the number that the newer backup has too
+    assert backup.drill(new, there, decoder) == []
+    assert backup.steps(before) == "arrived" and backup.steps(before - 1) == "proven"
+
+
+def test_until_when_all_is_proven_is_found_without_reading_every_item(folder: Folder) -> None:
+    for asked, values in ((shelf._FIRST_UNPROVEN, {"me": 1, "upto": 1}), (shelf._ANY_BEFORE, (1, 1))):
+        plan = [row[3] for row in db.database.execute_sql(f"EXPLAIN QUERY PLAN {asked}", values).fetchall()]
+        assert not any("SCAN item" in step for step in plan)
+        found = [step.split()[4] for step in plan if step.startswith("SEARCH item USING INDEX")]
+        assert found in (["item_by_member", "item_differs"], ["item_by_member"])
+
+
+def _arrive(folder: Folder, member_id: int, name: str) -> None:
+    with (SAMPLES / name).open("rb") as handle:
+        vault.keep(folder, folder.take(handle), name, member_id)
+
+
+def test_a_copy_beside_the_photos_is_no_copy_on_another_disk(lived_in: Folder, tmp_path: Path) -> None:
+    backup.nightly(lived_in, None)
+    assert not backup.is_elsewhere()
+    there = tmp_path / "usb"
+    there.mkdir()
+    backup.nightly(lived_in, there)
+    assert backup.is_elsewhere()
+
+
 def test_the_nightly_backup_misses_its_disk_and_says_so(lived_in: Folder, tmp_path: Path) -> None:
     there = tmp_path / "usb"
     there.mkdir()
@@ -257,11 +336,168 @@ def test_a_restored_house_has_every_row_and_file_and_lets_nobody_in(
     db.open_file(new.database)
     assert db.rows("SELECT public_id, text FROM post ORDER BY id") == posts
     assert devices.recognise(family.ada.token, "home") is None
-    assert len(backup.suspended()) == 4 and devices.count() == 0
+    assert found.suspended == len(devices.suspended()) == 4 and devices.count() == 0
     assert devices.offer_recovery().code  # and this lets the first admin in
-    while vault.draw_next(new, decoder):
+    while renditions.draw_next(new, decoder):
         pass
     assert db.row("SELECT count(*) FROM original WHERE state = 'ready'")[0] == len(PHOTOS)
+
+
+def opened(token: str) -> devices.Pass:
+    found = devices.recognise(token, "home")
+    assert found is not None
+    return found
+
+
+def restored(made: Path, new: Folder, old: Path | None = None) -> backup.Restored:
+    """Restore and open the house that came back."""
+    found = backup.restore(made, new.root, old=old)
+    new.prepare()
+    db.open_file(new.database)
+    return found
+
+
+def recovered() -> devices.Pass:
+    """The first admin in a restored house, let in by `homecircle recover`."""
+    _, found = devices.pair(devices.offer_recovery().invitation, "home", "New phone")
+    assert found is not None and found.is_admin
+    return found
+
+
+def test_a_ticked_device_comes_back_as_it_was_and_the_rest_is_out_for_good(
+    lived_in: Folder, family: Family, tmp_path: Path
+) -> None:
+    program = devices.add(family.ben.id, "Ben's script", "home", kind="program")
+    away = devices.places.give_token(opened(family.ben.token).device_id, "away")
+    made, new = backup.make(lived_in), Folder(tmp_path / "new")
+    db.close_file()
+    restored(made.path, new)
+    tokens = [*((person.token, "home") for person in family), (program, "home"), (away, "away")]
+    assert not any(devices.recognise(*each) for each in tokens)
+    assert all(devices.is_suspended(*each) and not devices.was_signed_out(*each) for each in tokens)
+    admin, own = recovered(), next(each for each in devices.suspended() if each.name == "Ben's phone")
+    assert devices.take_back([own.public_id, "unknown"], admin) == 1
+    let_in = [each for each in tokens if devices.recognise(*each)]
+    assert let_in == [(family.ben.token, "home"), (away, "away")] and not devices.has_suspended()
+    assert devices.was_signed_out(family.cleo.token, "home")
+    assert membership.log()[0].verb == "took-back" and membership.log()[0].about == "Ben's phone (Ben)"
+
+
+def test_no_more_come_back_than_there_are_places(lived_in: Folder, family: Family, tmp_path: Path) -> None:
+    while devices.count() < devices.LIMIT:
+        devices.add(family.ben.id, "another", "home")
+    made, new = backup.make(lived_in), Folder(tmp_path / "new")
+    db.close_file()
+    restored(made.path, new)
+    admin = recovered()
+    waiting = [each.public_id for each in devices.suspended()]
+    with pytest.raises(HouseFull, match="11 free places"):
+        devices.take_back(waiting, admin)
+    assert devices.count() == 1 and len(devices.suspended()) == 12
+    assert devices.take_back(waiting[:11], admin) == 11 and devices.count() == 12
+
+
+@pytest.mark.parametrize("knows", ["the old folder", "a newer backup"])
+def test_what_was_revoked_or_deleted_since_the_backup_stays_so(
+    lived_in: Folder, family: Family, tmp_path: Path, knows: str
+) -> None:
+    post, kept = (feed.Post.get(feed.Post.once == name) for name in PHOTOS[:2])
+    said = threads.say(kept, family.cleo.id, threads.Words("soon gone"), "said")
+    feed.mark(kept, family.cleo.id, "lovely")
+    feed.mark(kept, family.grandma.id, "stays")
+    membership.make_admin(family.cleo.public_id, family.ada.id)
+    purged = feed.publish(family.ben.id, "purged", [], [], "purged")
+    made, new = backup.make(lived_in), Folder(tmp_path / "new")
+    ada, cleo = opened(family.ada.token), devices.of_member(family.cleo.id)[0]
+    devices.revoke(cleo.public_id, ada)
+    membership.unmake_admin(family.cleo.public_id, family.ada.id)
+    membership.remove(family.ben.public_id, family.ada.id, posts_stay=True)
+    feed.take_down(post, family.ada.id, is_admin=True)
+    threads.take_back(said, kept, family.cleo.id, is_admin=False)
+    feed.unmark(kept, family.cleo.id)
+    with db.transaction():
+        for table in ("event", "mark", "message", "post_item"):
+            db.rows(f"DELETE FROM {table} WHERE post_id = ?", purged.id)
+        db.rows("DELETE FROM post WHERE id = ?", purged.id)
+    old = None
+    if knows == "the old folder":
+        old = lived_in.root
+        shutil.copytree(old, tmp_path / "dead", ignore=shutil.ignore_patterns("backups", "*.sock"))  # with its log
+        old = tmp_path / "dead"
+        assert (old / "homecircle.sqlite3-wal").stat().st_size
+    else:
+        backup.make(lived_in)
+    db.close_file()
+    before = {path: path.read_bytes() for path in (old or tmp_path / "none").rglob("*.sqlite3*")}
+    assert restored(made.path, new, old).again == 8
+    assert {path: path.read_bytes() for path in before} == before
+    assert {each.name for each in devices.suspended()} == {"Ada's phone", "Grandma's phone"}
+    assert {face.name: face.role for face in members.present().values()} == {
+        "Ada": "admin", "Cleo": "member", "Grandma": "member"}  # fmt: skip
+    texts = {each.text for each in feed.page(family.ada.id)[0]}
+    assert texts == {f"Look: {name}" for name in PHOTOS[1:]}
+    assert [each.public_id for each in feed.trash(family.ada.id)] == [post.public_id]
+    assert not feed.trash(family.ben.id)  # what had left its trash is in none
+    assert [each.text for each in threads.page(kept.id)] == []
+    assert feed.marks_of(feed.page(family.ada.id)[0])[kept.id] == [(family.grandma.id, "stays")]
+    assert recovered().id == family.ada.id
+    assert db.quick_check(new.database) == [] and not list(new.temporary.iterdir())
+
+
+@pytest.mark.parametrize("knows", ["an older folder", "a life that parted from it"])
+def test_what_another_life_never_knew_is_not_taken_for_deleted(
+    lived_in: Folder, family: Family, tmp_path: Path, knows: str
+) -> None:
+    first = backup.make(lived_in)
+    other = Folder(tmp_path / "other")
+    late = feed.publish(family.ben.id, "the summer of which only this backup tells", [], [], "late")
+    said = threads.say(late, family.cleo.id, threads.Words("how lovely"), "said")
+    feed.mark(late, family.cleo.id, "lovely")
+    membership.make_admin(family.cleo.public_id, family.ada.id)
+    second = backup.make(lived_in)
+    db.close_file()
+    restored(first.path, other)  # by mistake the first; what the second tells is not in it
+    if knows != "an older folder":
+        for number in range(3):
+            feed.publish(family.grandma.id, "we went on", [], [], f"on-{number}")
+        devices.add(family.grandma.id, "a new phone", "home")
+    db.close_file()
+    new = Folder(tmp_path / "new")
+    restored(second.path, new, other.root)
+    assert late.text in {each.text for each in feed.page(family.ada.id)[0]}
+    assert [each.text for each in threads.page(late.id)] == [said.text]
+    assert feed.marks_of(feed.page(family.ada.id)[0])[late.id] == [(family.cleo.id, "lovely")]
+    assert members.get(family.cleo.id).role == "admin"
+    assert trash.purge(new) == 0
+
+
+def test_somebody_looks_after_a_house_whose_admins_have_all_gone(
+    lived_in: Folder, family: Family, tmp_path: Path
+) -> None:
+    made = backup.make(lived_in)
+    mia = members.join("Mia", role="admin")
+    membership.remove(family.ada.public_id, mia.id, posts_stay=True)
+    db.close_file()
+    restored(made.path, Folder(tmp_path / "new"), lived_in.root)
+    assert recovered().id == family.ben.id
+
+
+def test_an_old_folder_that_tells_nothing_is_refused_and_restored_without_it(
+    lived_in: Folder, family: Family, tmp_path: Path
+) -> None:
+    made, new, other = backup.make(lived_in), Folder(tmp_path / "new"), Folder(tmp_path / "other")
+    db.close_file()
+    other.prepare()
+    with pytest.raises(Refused, match="no HomeCircle"):
+        backup.restore(made.path, new.root, old=other.root)
+    db.open_file(other.database)
+    db.close_file()
+    with pytest.raises(Refused, match="another house's"):
+        backup.restore(made.path, new.root, old=other.root)
+    other.database.write_bytes(b"no database at all" * 1000)
+    with pytest.raises(Refused, match="cannot be read"):
+        backup.restore(made.path, new.root, old=other.root)
+    assert restored(made.path, new).again == 0
 
 
 def test_a_restore_refuses_a_folder_that_is_lived_in(lived_in: Folder, tmp_path: Path) -> None:
@@ -368,3 +604,25 @@ def test_the_timetable_has_backup_drill_and_scrub() -> None:
     lines = {line.name: line for line in jobs.TIMETABLE}
     assert lines["backup"].when == {"hour": 2, "minute": 30}
     assert lines["drill"].when["day_of_week"] == "sun" and "scrub" in lines
+
+
+def test_a_picture_that_the_disk_does_not_give_back_holds_no_other_up(lived_in: Folder, decoder: Decoder) -> None:
+    db.rows("UPDATE original SET state = 'pending'")
+    first, path = db.row("SELECT id, path FROM original ORDER BY id LIMIT 1")
+    assert backup.scrub(lived_in, None) == []
+    aside = lived_in.root / "aside"
+    (lived_in.root / path).rename(aside)
+    (lived_in.root / path).mkdir()  # opens no more: what EIO looks like without a broken disk
+    while renditions.draw_next(lived_in, decoder):
+        pass
+    assert db.rows("SELECT state, reason FROM original WHERE id = ?", first) == [("failed", "unreadable")]
+    assert db.row("SELECT count(*) FROM original WHERE state = 'pending'") == (0,)
+    assert db.rows("SELECT DISTINCT kind FROM item WHERE original_id = ?", first) == [("photo",)]  # it may come back
+    assert [path in each for each in backup.scrub(lived_in, None)] == [True]  # read at once, though not due for weeks
+    assert db.rows("SELECT state FROM original WHERE id = ?", first) == [("failed",)]
+    (lived_in.root / path).rmdir()
+    aside.rename(lived_in.root / path)
+    assert backup.scrub(lived_in, None) == []
+    while renditions.draw_next(lived_in, decoder):
+        pass
+    assert db.rows("SELECT state, reason FROM original WHERE id = ?", first) == [("ready", "")]

@@ -225,8 +225,8 @@ def test_signing_out_closes_every_door_at_once(family: Family) -> None:
     assert devices.recognise(other, "away") is None
     assert not devices.is_open(ben.device_id)
     assert events.rung() > heard
-    assert devices.was_signed_out(family.ben.token, "home")
-    assert not devices.was_signed_out("unknown", "home")
+    assert devices.was_signed_out(family.ben.token, "home") == family.ben.id
+    assert devices.was_signed_out("unknown", "home") is None
     assert devices.count() == 3
 
 
@@ -248,7 +248,7 @@ def test_old_tokens_are_forgotten_after_a_month(family: Family, clock: Callable[
     devices.revoke(opened(family.ben).device, opened(family.ada))
     clock(days=31)
     assert devices.forget_guesses() >= 1
-    assert not devices.was_signed_out(family.ben.token, "home")
+    assert devices.was_signed_out(family.ben.token, "home") is None
 
 
 # A device in somebody's name
@@ -362,17 +362,59 @@ def test_only_admins_see_and_answer_requests(family: Family) -> None:
     assert told == (str(family.ada.id),)
 
 
-def test_three_wait_at_most_one_an_address_for_ten_minutes(family: Family, clock: Callable[..., None]) -> None:
-    for number in range(3):
-        devices.ask("Gran", "iPad", Caller("home", f"192.0.2.{30 + number}"))
+def test_a_member_lets_their_own_device_come_back(family: Family) -> None:
+    gran = opened(family.grandma)
+    secret, made = devices.ask("grandma", "iPad", HOME)
+    assert [each.id for each in devices.waiting(gran)] == [made.id]
+    assert devices.waiting(opened(family.ben)) == []
+    devices.grant(made.public_id, Answer(made.words, gran.member, gran.device), gran)
+    _, found = devices.claim(secret, "home")
+    assert found is not None
+    assert (found.device_id, found.limited) == (gran.device_id, False)  # at its one place
+    assert db.rows("SELECT verb FROM deed") == []  # the log is of what admins did
+
+
+def test_a_member_answers_for_nobody_else(family: Family) -> None:
+    gran, ben = opened(family.grandma), opened(family.ben)
+    _, made = devices.ask("Grandma", "iPad", HOME)
+    for member, device in (("", ""), (ben.member, ""), (ben.member, ben.device), (gran.member, ben.device)):
+        with pytest.raises(NotFound):
+            devices.grant(made.public_id, Answer(made.words, member, device), gran)
+    for other in (gran._replace(limited=True), gran._replace(kind="shared"), ben):
+        with pytest.raises(NotFound):
+            devices.grant(made.public_id, Answer(made.words, gran.member), other)
+    told = db.row("SELECT members FROM audience JOIN event ON audience_id = audience.id WHERE verb = 'ask.made'")
+    assert told == (f"{family.ada.id},{family.grandma.id}",)
+
+
+def test_three_wait_at_most_one_a_browser_for_ten_minutes(family: Family, clock: Callable[..., None]) -> None:
+    first, _ = devices.ask("Gran", "iPad", Caller("home", "192.0.2.30"))
+    for number in range(2):
+        devices.ask("Gran", "iPad", Caller("home", f"192.0.2.{31 + number}"))
     with pytest.raises(Conflict):
         devices.ask("Gran", "iPad", Caller("home", "192.0.2.40"))
-    devices.ask("Gran again", "iPad", Caller("home", "192.0.2.30"))
+    devices.ask("Gran again", "iPad", Caller("home", "192.0.2.30"), first)
     assert [each.name for each in devices.waiting(opened(family.ada))] == ["Gran", "Gran", "Gran again"]
     clock(minutes=11)
     assert devices.waiting(opened(family.ada)) == []
     clock(minutes=-30)
     assert devices.waiting(opened(family.ada)) == []
+
+
+def test_two_devices_behind_one_number_wait_at_the_same_time(family: Family) -> None:
+    one, two = (Caller("home", f"2001:db8:1:2::{each}") for each in (1, 2))
+    assert one.network == two.network
+    phone, _ = devices.ask("Mia", "phone", one)
+    tablet, made = devices.ask("Mia", "tablet", two)
+    assert {devices.standing(each, "home").state for each in (phone, tablet)} == {"waiting"}
+    devices.grant(made.public_id, Answer(made.words), opened(family.ada))
+    third, _ = devices.ask("Mia", "laptop", one)
+    fourth, _ = devices.ask("Mia", "watch", two)  # a flood ends its own, and leaves a place for another address
+    states = [devices.standing(each, "home").state for each in (phone, tablet, third, fourth)]
+    assert states == ["over", "granted", "waiting", "waiting"]
+    devices.ask("Ben", "phone", HOME)
+    with pytest.raises(Conflict):
+        devices.ask("Cleo", "phone", Caller("home", "192.0.2.77"))
 
 
 def test_asking_over_and_over_is_refused(family: Family) -> None:

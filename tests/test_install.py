@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from homecircle import __version__
-from homecircle.files import Folder
+from homecircle.config import Config
+from homecircle.files import Folder, clear
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "install.sh"
@@ -80,7 +82,8 @@ def test_help_names_every_option(tmp_path: Path) -> None:
     told = run("--help", home=tmp_path)
     assert told.returncode == 0
     assert all(
-        option in told.stdout for option in ("--yes", "--port", "--data", "--no-start", "--uninstall", "--purge")
+        option in told.stdout
+        for option in ("--yes", "--port", "--data", "--backup-to", "--no-start", "--uninstall", "--purge")
     )
     assert run("--version", home=tmp_path).stdout == f"HomeCircle {__version__}\n"
 
@@ -98,6 +101,10 @@ def test_help_names_every_option(tmp_path: Path) -> None:
         ["--data", "/etc/x"],
         ["--data", "/srv/a b"],
         ["--data=/srv/$(id)"],
+        ["--backup-to"],
+        ["--backup-to", "/"],
+        ["--backup-to", "/etc/x"],
+        ["--backup-to=/mnt/my disk"],
         ["--frobnicate"],
         ["--purge"],
     ],
@@ -107,6 +114,68 @@ def test_refuses_with_one_sentence_and_changes_nothing(tmp_path: Path, options: 
     assert done.returncode == 1
     assert re.fullmatch(r"[^\n]+\.\S*[^\n]*\n", done.stderr), done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_second_place_on_the_same_disk_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "usb").mkdir()  # where the disk should be mounted
+    done = run("--backup-to", str(tmp_path / "usb"), "--data", str(tmp_path / "data"), "--no-start", home=tmp_path)
+    assert done.returncode == 1
+    assert "on the same disk" in done.stderr and "mounted? Nothing was changed." in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["usb"] and not list((tmp_path / "usb").iterdir())
+
+
+def shell(calls: str, **variables: object) -> str:
+    """Run some of install.sh's own functions, without its last line, as root's service would."""
+    text = SCRIPT.read_text(encoding="utf-8").removesuffix('main "$@"\n')
+    given = "".join(f"{name}='{value}'\n" for name, value in variables.items())
+    script = f'{text}\nas_house() {{ "$@"; }}\nis_service=yes units=/nonexistent\n{given}{calls}\n'
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_second_place_is_one_line_of_the_settings(tmp_path: Path) -> None:
+    settings = tmp_path / "homecircle.toml"
+    shell("set_backup_to /mnt/usb", data=tmp_path)
+    assert Config.load(tmp_path).second_place == Path("/mnt/usb")
+    settings.write_text('name = "lindqvist"\nbackup_to = "/mnt/usb"\nport = 8080\n')
+    assert shell("backup_to_now; set_backup_to /mnt/other/homecircle; backup_to_now", data=tmp_path) == (
+        "/mnt/usb\n/mnt/other/homecircle\n"
+    )
+    shell("set_backup_to ''", data=tmp_path)
+    assert settings.read_text() == 'name = "lindqvist"\nport = 8080\n'
+    settings.write_text('backup_to = "/mnt/usb"\n')
+    shell("set_backup_to ''", data=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_second_place_is_wanted_and_never_required(tmp_path: Path) -> None:
+    """An unplugged USB disk must not keep the house from opening."""
+    shell(f"write_drop_in '{tmp_path}'", second="/mnt/usb/homecircle")
+    written = (tmp_path / "homecircle.service.d" / "backup.conf").read_text()
+    assert "ReadWritePaths=-/mnt/usb/homecircle\n" in written
+    assert "Requires" not in written and written.count("/mnt/usb") == 1
+    shell(f"write_drop_in '{tmp_path}'", second="")
+    assert not list(tmp_path.iterdir())
+
+
+def test_second_place_is_never_the_top_of_a_disk(tmp_path: Path) -> None:
+    """While that disk is not mounted, it is an empty folder of another one."""
+    other = Path("/dev/shm")  # noqa: S108  the one other file system every Linux has
+    if not other.is_mount():
+        pytest.skip("no second file system on this machine")
+    chosen = "backup_to_now() { :; }; choose_backup; echo $second"
+    assert shell(chosen, backup_to=other, data=tmp_path) == f"{other}/homecircle\n"
+    full = other / f"homecircle-test-{os.getpid()}"
+    full.mkdir()
+    try:
+        assert shell(chosen, backup_to=full, data=tmp_path) == f"{full}\n"
+        (full / "20261123T023000Z-1a2b3c4d").mkdir()
+        assert shell(chosen, backup_to=full, data=tmp_path) == f"{full}\n"
+        (full / "holiday.jpg").touch()
+        assert shell(chosen, backup_to=full, data=tmp_path) == f"{full}/homecircle\n"
+    finally:
+        clear(full)
 
 
 def test_lock_holds_what_is_needed_to_run_and_to_build() -> None:

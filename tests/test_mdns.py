@@ -4,7 +4,6 @@ Two namespaces are joined by a cable: the announcer lives in `home`, avahi (or a
 machine's own network, bus or avahi is touched. Namespaces need root; without it only the unit part is collected.
 """
 
-import ipaddress
 import json
 import os
 import queue
@@ -342,46 +341,6 @@ class TestOnTheNetwork:
         house = street.run(street.home, sys.executable, "-X", "dev", "-W", "error", "-c", BRIEF)
         house.wait_for("END")
         assert house.lines == ["LEFT 1 ()"] * 3 + ["END"]
-
-
-def link(name: str, *addresses: str) -> mdns._Link:
-    return mdns._Link(1, name, tuple(ipaddress.ip_address(one) for one in addresses))
-
-
-def test_lan_addresses_come_best_first() -> None:
-    links = [
-        link("eth0", "2a01:db8::5", "fe80::1", "fd12::5", "169.254.7.7", "127.0.0.1"),
-        link("wlan0", "100.64.0.9", "192.168.1.5", "::1"),
-    ]
-    assert mdns._worth_telling(links) == ("192.168.1.5", "100.64.0.9", "169.254.7.7", "fd12::5", "2a01:db8::5")
-
-
-@pytest.mark.parametrize(
-    "name", ["lo", "docker0", "br-0123456789ab", "veth1a2b3c", "virbr0", "tailscale0", "wg0", "tun0", "cni0"]
-)
-def test_lan_addresses_leave_out_what_no_phone_reaches(name: str) -> None:
-    assert mdns._lan([link(name, "172.17.0.1")]) == ()
-
-
-@pytest.mark.parametrize("name", ["eth0", "wlan0", "enp3s0", "br0", "vmbr0", "bond0", "end0"])
-def test_lan_addresses_keep_the_interfaces_of_a_home(name: str) -> None:
-    assert not mdns.NOT_LAN.match(name)
-
-
-def test_lan_addresses_cost_less_than_two_milliseconds() -> None:
-    mdns.lan_addresses()
-    tries = []
-    for _ in range(50):
-        begun = time.perf_counter()
-        mdns.lan_addresses()
-        tries.append(time.perf_counter() - begun)
-    assert sorted(tries)[25] < 0.002
-
-
-def test_the_server_can_listen_before_zeroconf_is_loaded() -> None:
-    script = "import sys; from homecircle import mdns; mdns.lan_addresses(); print('zeroconf' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
 
 
 def test_stop_without_start_does_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 import pytest
 
@@ -72,3 +73,16 @@ def test_a_wave_once_an_hour_to_each(family: Family) -> None:
     for nobody in (family.ada.public_id, "nobody"):
         with pytest.raises(NotFound):
             presence.wave(family.ada.id, nobody)
+
+
+def test_who_is_gone_is_told_when_it_is_so(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    presence.arrive(family.ben.id)
+    presence.depart(family.ben.id)
+    before = presence.turn()
+    assert _sight(family.ada.id, family.ben.id).is_here
+    assert presence.turn() == before
+    late = time.monotonic() + presence.GRACE + 1
+    monkeypatch.setattr(presence.time, "monotonic", lambda: late)
+    assert not _sight(family.ada.id, family.ben.id).is_here
+    assert presence.turn() == before + 1
+    assert presence.turn() == before + 1

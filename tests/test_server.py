@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -141,6 +143,25 @@ def test_claim_post_and_stop_with_a_stream_open(running: Running) -> None:
     assert b"Hello" in running.ask("GET", "/", headers={"Cookie": cookie}).body
 
 
+def test_a_film_goes_out_to_the_byte_whole_and_in_pieces(running: Running) -> None:
+    own = {"Cookie": running.claim(), "Origin": f"http://homecircle.local:{running.port}", "Tus-Resumable": "1.0.0"}
+    film = b"\0\0\0\x18ftypisom\0\0\x02\0isommp42" + random.Random(1).randbytes(7 << 20)
+    begun = running.ask("POST", "/uploads", b"", own | {"Upload-Length": str(len(film))})
+    kind = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+    kept = running.ask("PATCH", urlsplit(begun.headers["Location"]).path, film, own | kind)
+    where = f"/vault/{kept.headers['Upload-Item']}/original"
+    assert running.ask("GET", where, headers=own).body == film
+    assert running.ask("HEAD", where, headers=own).headers["Content-Length"] == str(len(film))
+    for start in (0, 5, 4 << 20, len(film) - 3):
+        piece = running.ask("GET", where, headers=own | {"Range": f"bytes={start}-"})
+        assert (piece.status, piece.body) == (206, film[start : start + (4 << 20)])
+    # one after another on one connection, asked for before the first has been read
+    head = f"Host: homecircle.local:{running.port}\r\nCookie: {own['Cookie']}\r\n"
+    asked = f"GET {where} HTTP/1.1\r\n{head}\r\n" + f"GET {where} HTTP/1.1\r\n{head}Connection: close\r\n\r\n"
+    answer = _raw(running.port, asked.encode())
+    assert answer.count(film) == 2 and answer.startswith(b"HTTP/1.1 200") and answer.endswith(film)
+
+
 def test_a_second_start_ends_with_one_line(running: Running) -> None:
     began = time.monotonic()
     second = running.command("serve", "--port", str(free_port()), "--away-port", "0")
@@ -164,6 +185,12 @@ def test_an_unmounted_disk_ends_the_start(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "not the folder of this house" in ended.stderr
     assert list(empty.iterdir()) == []
+
+
+def test_a_house_for_this_machine_alone_offers_no_way_from_a_phone(running: Running) -> None:
+    printed = running.command("setup-code").stdout
+    assert f"Open here:        http://127.0.0.1:{running.port}/setup#" in printed
+    assert f"or type:          http://127.0.0.1:{running.port}\n" in printed
 
 
 def test_the_doors(running: Running) -> None:
@@ -245,3 +272,60 @@ def test_status_speaks_to_the_running_house(running: Running) -> None:
     while (found := running.command("status", "--json")).returncode and time.monotonic() < deadline:
         time.sleep(0.1)
     assert json.loads(found.stdout)["status"] == "ok"
+
+
+def test_a_fresh_house_brings_a_backup_back_and_goes_on_as_it(running: Running, tmp_path: Path) -> None:
+    def form(house: Running, cookie: str) -> dict[str, str]:
+        kind = "application/x-www-form-urlencoded"
+        return {"Origin": f"http://homecircle.local:{house.port}", "Cookie": cookie, "Content-Type": kind}
+
+    old = form(running, running.claim())
+    assert running.ask("POST", "/feed", b"text=From+before&once=1", old).status == 303
+    assert running.command("backup", "--to", str(tmp_path / "usb")).returncode == 0
+    running.stop()
+    (tmp_path / "new").mkdir()
+    house = Running(tmp_path / "new" / "data")
+    try:
+        mine = form(house, house.claim())
+        assert b"/setup/backup" in house.ask("GET", "/setup/welcome", headers=mine).body
+        found = house.ask("GET", f"/setup/backup?place={tmp_path / 'usb'}", headers=mine)
+        path = re.search(r'chosen\?path=([^"]+)"', found.body.decode())[1]
+        assert b"1 post" in found.body
+        chosen = house.ask("GET", f"/setup/backup/chosen?path={path}", headers=mine).body.decode()
+        member = re.search(r'name="member" value="(\w+)"', chosen)[1]
+        begun = house.ask("POST", "/setup/backup", f"path={path}&member={member}".encode(), mine)
+        assert begun.headers["Location"] == "/setup/backup/progress", begun.body
+        end, answer = time.monotonic() + PATIENCE, None
+        while time.monotonic() < end and (answer is None or answer.status != 303):
+            with contextlib.suppress(OSError):  # while it begins anew
+                answer = house.ask("GET", "/setup/backup/progress", headers=mine)
+                assert b"problems" not in answer.body, answer.body
+            time.sleep(0.1)
+        assert answer.headers["Location"] == "/house/restored"
+        assert house.process.poll() is None  # the same process
+        assert b"From before" in house.ask("GET", "/", headers=mine).body
+        assert b"Browser" in house.ask("GET", "/house/restored", headers=mine).body
+        assert house.ask("GET", "/", headers=old).status == 401
+        assert house.ask("GET", "/setup/backup", headers=mine).status == 404  # lived in now
+        assert not (house.data / "arriving").exists()
+    finally:
+        assert house.stop() == 0
+
+
+def test_a_backup_and_a_drill_are_begun_from_the_page_and_told(running: Running) -> None:
+    mine = {"Origin": f"http://homecircle.local:{running.port}", "Cookie": running.claim()}
+    told = ""
+    for what, says in (
+        ("drill", "There is no backup in"),
+        ("backup", "The backup is made."),
+        ("drill", "all of it is whole"),
+    ):
+        assert running.ask("POST", f"/house/work/{what}", b"", mine).status == 303
+        end = time.monotonic() + PATIENCE
+        while says not in told and time.monotonic() < end:
+            told = running.ask("GET", "/house/work", headers=mine).body.decode()
+            time.sleep(0.1)
+        assert says in told, told
+    assert b"Backup tried out" in running.ask("GET", "/house", headers=mine).body
+    ran = {job["name"]: job["outcome"] for job in json.loads(running.command("status", "--json").stdout)["jobs"]}
+    assert ran["backup"] == ran["drill"] == "ok"

@@ -96,3 +96,15 @@ def test_a_mark_is_one_for_each_member_and_replaced(family: Family, post: feed.P
     for text in ("", "x" * 17):
         with pytest.raises(Invalid):
             feed.mark(post, family.ben.id, text)
+
+
+def test_put_back_what_one_took_away_oneself(family: Family) -> None:
+    post = feed.publish(family.ada.id, "Cake?", [], [], "k")
+    said = threads.say(post, family.ben.id, Words("Yes"), "1")
+    threads.take_back(said, post, family.ada.id, is_admin=True)
+    with pytest.raises(NotFound):
+        threads.put_back(said.public_id, post, family.ben.id)  # it lies with the one who removed it
+    threads.put_back(said.public_id, post, family.ada.id)
+    assert [line.text for line in threads.page(post.id)] == ["Yes"]
+    with pytest.raises(NotFound):
+        threads.put_back(said.public_id, post, family.ada.id)

@@ -167,7 +167,7 @@ def test_the_trash_is_of_the_one_who_removed_it(family: Family) -> None:
 def test_after_thirty_days_nobody_puts_it_back(family: Family) -> None:
     item = picture(family.ada, "2026-07-01T10:00:00")
     timeline.remove([item], family.ada.id, family.ada.id, is_admin=True)
-    long_ago = db.now() - timeline.TRASH_LASTS - dt.timedelta(minutes=1)
+    long_ago = db.now() - vault.TRASH_LASTS - dt.timedelta(minutes=1)
     vault.Item.update(deleted_at=long_ago).where(vault.Item.public_id == item).execute()
     assert timeline.trash(family.ada.id) == []
     with pytest.raises(NotFound):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from homecircle.vault import answers, videos
 from homecircle.vault import decoder as module
-from homecircle.vault import videos
 from homecircle.vault.decoder import Decoder
 from homecircle.vault.images import Undrawable
 from homecircle.vault.videos import Film, probe
@@ -270,9 +270,9 @@ def test_any_bytes_are_answered_in_our_own_words(name: str) -> None:
 def _believed(film: Film, size: int) -> None:
     """The parent believes whatever the walk found."""
     told = {name: getattr(film, name) for name in Film.__slots__}
-    body = b"".join(module.BLANK.pack(*each) for each in film.blanks or ())
+    body = b"".join(answers.BLANK.pack(*each) for each in film.blanks or ())
     told["blanks"] = None if film.blanks is None else len(film.blanks)
-    assert module._film(told, body, size) == film
+    assert answers.film(told, body, size) == film
 
 
 # --- A child that lies ----------------------------------------------------------------------------------------------
@@ -300,15 +300,15 @@ BODY = struct.pack(">4Q", 10, 5, 20, 80)
     ],
 )
 def test_a_lying_child_is_not_believed(lie: dict[str, Any]) -> None:
-    assert module._film(HONEST, BODY, 100).blanks == ((10, 5), (20, 80))
-    with pytest.raises(module._Died):
-        module._film(HONEST | lie, BODY, 100)
+    assert answers.film(HONEST, BODY, 100).blanks == ((10, 5), (20, 80))
+    with pytest.raises(answers.Died):
+        answers.film(HONEST | lie, BODY, 100)
 
 
 @pytest.mark.parametrize("blanks", [(10, 5, 14, 9), (10, 0, 20, 9), (10, 5, 20, 81), (10, 5, 1 << 63, 1 << 63)])
 def test_blanks_outside_or_crossed_are_not_believed(blanks: tuple[int, ...]) -> None:
-    with pytest.raises(module._Died):
-        module._film(HONEST, struct.pack(">4Q", *blanks), 100)
+    with pytest.raises(answers.Died):
+        answers.film(HONEST, struct.pack(">4Q", *blanks), 100)
 
 
 @pytest.mark.parametrize(
@@ -327,9 +327,49 @@ def test_a_greedy_child_gets_no_more(tmp_path: Path, wanted: list[tuple[int, int
     child = object.__new__(module._Child)
     served: list[int] = []
     words = iter(b"".join(module.ANSWER.pack(0, length) + module.WANTED.pack(at) for at, length in wanted))
-    child.served, child._deadline = 1, 0.0
-    child._read = lambda length: bytes(next(words) for _ in range(length))  # type: ignore[method-assign]
-    child._write = lambda data: served.append(len(data))  # type: ignore[method-assign]
-    with path.open("rb") as source, pytest.raises(module._Died):
-        child.ask(b"p", source, os.fstat(source.fileno()).st_size, 10)
+    child.served, child._patience = 1, 10.0
+    child._begin = lambda processor: None
+    child._read = lambda length: bytes(next(words) for _ in range(length))
+    child._write = lambda data: served.append(len(data))
+    with path.open("rb") as source, pytest.raises(answers.Died):
+        child.ask(b"p", source, os.fstat(source.fileno()).st_size)
     assert sum(served) <= videos.BYTES_LIMIT + module.ASK.size
+
+
+def flagged(name: bytes, *numbers: int) -> bytes:
+    """Like `full`; the first number is the version and the flags."""
+    return box(name, struct.pack(f">{len(numbers)}I", *numbers))
+
+
+def recording(*fragments: bytes) -> bytes:
+    """Its head says no length: a track of pictures, 30,000 ticks a second, 1,000 a sample unless said."""
+    matrix = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    shown = full(b"tkhd", 0, 0, 1, *[0] * 6, *matrix, 640 << 16, 360 << 16)
+    times = full(b"mdhd", 0, 0, 30_000, 0, 0)
+    picture = box(b"trak", shown, box(b"mdia", times, box(b"hdlr", bytes(8), b"vide", bytes(12))))
+    extends = box(b"mvex", full(b"trex", 1, 1, 1000, 0, 0))
+    return HEAD + box(b"moov", full(b"mvhd", 0, 0, 1000, 0), picture, extends) + b"".join(fragments)
+
+
+def fragment(*boxes: bytes) -> bytes:
+    return box(b"moof", full(b"mfhd", 1), box(b"traf", *boxes)) + box(b"mdat", bytes(50))
+
+
+PLAIN = flagged(b"tfhd", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("fragments", "seconds"),
+    [
+        ([], 0.0),
+        ([fragment(PLAIN, flagged(b"trun", 0, 60))] * 3, 6.0),
+        ([fragment(flagged(b"tfhd", 8, 1, 500), flagged(b"trun", 5, 60, 9, 9))], 1.0),
+        ([fragment(flagged(b"tfhd", 3, 1, 0, 0, 7), flagged(b"trun", 0x301, 2, 9, 15_000, 1, 30_000, 1))], 1.5),
+        ([fragment(PLAIN, full(b"tfdt", 300_000), flagged(b"trun", 0, 30))], 11.0),
+        ([fragment(PLAIN, flagged(b"tfdt", 1 << 24, 1, 0), flagged(b"trun", 0, 30))], 143_166.577),
+        ([fragment(PLAIN, flagged(b"trun", 0x100, 1 << 31, 30_000, 30_000))], 2.0),
+    ],
+)
+def test_a_recording_that_does_not_say_how_long_it_is(fragments: list[bytes], seconds: float) -> None:
+    film = probed(recording(*fragments))
+    assert (film.width, film.height, film.duration) == (640, 360, seconds)

@@ -18,9 +18,9 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parent.parent
 PLACE = ROOT / "homecircle" / "translations"
-REFUSALS = ("NotFound", "NotAllowed", "Invalid", "Conflict", "HouseFull", "TooMany", "TooLarge", "NoSpace")
+REFUSALS = ("NotFound", "NotAllowed", "Invalid", "Conflict", "HouseFull", "TooMany", "TooLarge", "NoSpace",
+            "Unwritable", "Busy")  # fmt: skip
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None} | dict.fromkeys(REFUSALS)
-MEMBER_COLOURS = ROOT / "homecircle" / "members.py"
 
 
 def gather() -> Catalog:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from homecircle import __version__, db, files
+from homecircle import __version__, db, files, trash
+from homecircle.backup.forgetting import take_out
 from homecircle.backup.shelf import (
     DATABASE,
     MANIFEST,
     STAMP,
     Manifest,
     Watch,
+    alone,
     backups,
+    changing,
     count_rows,
     highest,
     house,
@@ -24,16 +26,16 @@ from homecircle.backup.shelf import (
     note,
     originals,
     places,
+    reach,
     read_manifest,
-    states,
+    refuse_absent,
     write_new,
 )
-from homecircle.errors import Conflict, HouseError, NoSpace, Refused
+from homecircle.errors import HouseError, NoSpace, Refused
 from homecircle.files import Folder
 
 SETTINGS = "homecircle.toml"
 KEEP = (("%Y-%m-%d", 7), ("%G-%V", 4), ("%Y-%m", 12))  # periods, and how many of each keep their newest backup
-_making = threading.Lock()
 
 
 class Backup(NamedTuple):
@@ -53,22 +55,19 @@ def make(folder: Folder, to: Path | None = None, watch: Watch = lambda done, who
     be written, `NoSpace` when it is too small, `Conflict` while another one is being made.
     """
     place = to or folder.backups
-    if not _making.acquire(blocking=False):
-        raise Conflict("A backup is being made already.")
-    try:
-        name = _prepare(place)
-        building = _Building(folder, place / f".{name}.making", newest(place), watch)
+    with alone():
         try:
-            made = building.build()
-            files.rename_folder(building.path, place / name)
-        finally:
-            files.clear(building.path)
-        return made._replace(path=place / name)
-    except OSError as error:
-        raise Refused("The backup in %(place)s could not be made (%(why)s).", place=place,
-                      why=error.strerror or error) from error  # fmt: skip
-    finally:
-        _making.release()
+            name = _prepare(place)
+            building = _Building(folder, place / f".{name}.making", newest(place), watch)
+            try:
+                made = building.build()
+                files.rename_folder(building.path, place / name)
+            finally:
+                files.clear(building.path)
+            return made._replace(path=place / name)
+        except OSError as error:
+            raise Refused("The backup in %(place)s could not be made (%(why)s).", place=place,
+                          why=error.strerror or error) from error  # fmt: skip
 
 
 def nightly(folder: Folder, second: Path | None, watch: Watch = lambda done, whole: None) -> list[Backup]:
@@ -81,11 +80,12 @@ def nightly(folder: Folder, second: Path | None, watch: Watch = lambda done, who
     for place, to in places(folder, second):
         try:
             if place == "there":
-                _refuse_absent(to)
+                refuse_absent(to)
             made.append(make(folder, to, watch))
-            prune(to)
-            note_backup(place, made[-1])
-            problems += made[-1].problems
+            with changing(patient=True):
+                prune(to)
+                note_backup(place, made[-1])
+                problems += (*made[-1].problems, *take_out(to))
         except HouseError as error:
             note("backup", place, str(error))
             problems.append(str(error))
@@ -101,13 +101,14 @@ def by_hand(folder: Folder, to: Path | None, second: Path | None, watch: Watch) 
     made = make(folder, to, watch)
     if to == second:
         note_backup("there", made)
-    return [made]
+    with changing(patient=True):
+        return [made._replace(problems=(*made.problems, *take_out(to)))]
 
 
 def note_backup(place: str, made: Backup) -> None:
     """Write down that a backup was made."""
     manifest = read_manifest(made.path)
-    note("backup", place, " ".join(made.problems), (made.path.name, manifest.upto))
+    note("backup", place, " ".join(made.problems), (made.path.name, reach(manifest)))
 
 
 def prune(place: Path) -> list[str]:
@@ -148,7 +149,10 @@ class _Building:
         copy = self.path / DATABASE
         self.path.mkdir(mode=0o700)
         self._refuse_too_small(self.folder.database.stat().st_size)
-        digest = _copy_database(self.folder.database, copy)
+        if trash.forgotten("here"):  # else the copy would hold words whose rows have gone
+            trash.settle(self.folder)
+        copy_database(self.folder.database, copy)
+        digest = files.sha256(copy)
         with db.reading(copy) as line:
             found, upto, rows = originals(line), highest(line), count_rows(line)
         entries: dict[str, list[Any]] = {DATABASE: [copy.stat().st_size, digest]}
@@ -182,15 +186,19 @@ class _Building:
             return False
 
     def _bring(self, path: str, digest: str) -> None:
-        """Link or copy one original; one that is missing or not itself any more is told, and the rest goes on."""
+        """Link or copy one original; one that is missing or not itself any more is told, and the rest goes on.
+
+        One that the family has let go since the database was copied is not missed.
+        """
         target, original = self.path / path, self.folder.root / path
         try:
             if files.link(original, target):
                 return
             found = files.copy(original, target, lambda length: self.watch(self.done, self.whole))
         except FileNotFoundError:
-            self.damaged.append(path)
-            self.problems.append(f"{path} is missing from the vault.")
+            if db.row("SELECT 1 FROM original WHERE path = ?", path):
+                self.damaged.append(path)
+                self.problems.append(f"{path} is missing from the vault.")
             return
         self.copied += target.stat().st_size
         if found != digest:
@@ -212,8 +220,8 @@ class _Building:
                           place=self.path.parent, size=new // 1_000_000)  # fmt: skip
 
 
-def _copy_database(source: Path, target: Path) -> str:
-    """Copy the open database, consistent and settled; returns the copy's SHA-256."""
+def copy_database(source: Path, target: Path) -> None:
+    """Copy the open database, consistent and settled."""
     with db.still() as is_whole:
         if is_whole:
             files.copy_apart(source, target)
@@ -222,7 +230,6 @@ def _copy_database(source: Path, target: Path) -> str:
         db.copy_to(target)
         with target.open("rb") as handle:
             files.settle(handle)
-    return files.sha256(target)
 
 
 def _prepare(place: Path) -> str:
@@ -235,11 +242,3 @@ def _prepare(place: Path) -> str:
     while (place / (name := f"{moment:{STAMP}}-{mine}")).exists():
         moment += dt.timedelta(seconds=1)
     return name
-
-
-def _refuse_absent(place: Path) -> None:
-    """An unmounted disk is an empty folder: what was there before must be there again."""
-    before = any(state.what == "backup" and state.place == "there" and state.good_at for state in states())
-    if not place.is_dir() or (before and newest(place) is None):
-        raise Refused("The backup disk is not there (%(place)s). Is it plugged in and mounted? For a new disk, run "
-                      "`homecircle backup --to %(place)s` once.", place=place)  # fmt: skip

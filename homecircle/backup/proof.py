@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import sqlite3
@@ -21,10 +22,12 @@ from homecircle.backup.shelf import (
     note,
     originals,
     places,
+    reach,
     read_manifest,
 )
 from homecircle.errors import HouseError, Refused
 from homecircle.files import Folder
+from homecircle.vault import renditions
 from homecircle.vault.decoder import Decoder
 from homecircle.vault.images import Undrawable
 
@@ -62,26 +65,40 @@ def drill(folder: Folder, second: Path | None, decoder: Decoder, watch: Watch = 
         problems = [f"There is no backup in {where}."]
         note("drill", place, problems[0])
         return problems
-    scratch = folder.spool()
-    try:
-        problems = _problems(found, {}, watch) + _rehearse(found, scratch, decoder)
-    except (HouseError, OSError, sqlite3.DatabaseError) as error:
-        problems = [f"The backup {found.name} could not be restored: {error}"]
-    finally:
-        files.clear(scratch)
-    upto = 0 if problems else read_manifest(found).upto
+    problems = _tried(found, folder.spool(), decoder, watch)
+    upto = 0 if problems else reach(read_manifest(found))
     note("drill", place, " ".join(problems[:20]), None if problems else (found.name, upto))
     return problems
 
 
+def _tried(backup: Path, scratch: Path, decoder: Decoder, watch: Watch) -> list[str]:
+    """What is wrong with a backup; when something was taken out of it meanwhile, it is tried once more."""
+    before = _said(backup)
+    try:
+        problems = _problems(backup, {}, watch) + _rehearse(backup, scratch, decoder)
+    except (HouseError, OSError, sqlite3.DatabaseError) as error:
+        problems = [f"The backup {backup.name} could not be restored: {error}"]
+    finally:
+        files.clear(scratch)
+    return _tried(backup, scratch, decoder, watch) if problems and _said(backup) != before else problems
+
+
+def _said(backup: Path) -> str:
+    with contextlib.suppress(OSError):
+        return (backup / MANIFEST).read_text(encoding="ascii", errors="replace")
+    return ""
+
+
 def scrub(folder: Folder, second: Path | None, watch: Watch = lambda done, whole: None) -> list[str]:
     """Read and hash what is due tonight of the originals and of the backups; returns all that is known to be wrong."""
+    renditions.draw_again([])
     rounds = {"vault": _originals_here(folder)} | {
         place: list(_files_of_backups(where)) for place, where in places(folder, second)
     }
     problems: list[str] = []
     for place, found in rounds.items():
         problems += _scrub(place, found, watch)
+    renditions.draw_again([row[0] for row in db.rows(_READ_AFTER_ALL)])
     return problems
 
 
@@ -121,12 +138,11 @@ def _rehearse(backup: Path, scratch: Path, decoder: Decoder) -> list[str]:
     files.copy(backup / DATABASE, scratch / DATABASE, lambda length: None)
     problems = database_problems(scratch / DATABASE, manifest.rows)
     with db.reading(scratch / DATABASE) as line:
-        chosen = line.execute("SELECT path, sha256 FROM original WHERE state = 'ready' ORDER BY random() LIMIT ?",
-                              (PICTURES_OPENED,)).fetchall()  # fmt: skip
-    for path, digest in chosen:
+        chosen = line.execute(_OPENED, (PICTURES_OPENED,)).fetchall()
+    for path, digest, is_film in [each for each in chosen if each[0] in manifest.files]:
         found = files.copy(backup / path, scratch / path, lambda length: None)
         try:
-            decoder.draw(scratch / path)
+            (decoder.probe if is_film else decoder.draw)(scratch / path)
         except Undrawable:
             problems.append(f"{path} was restored and cannot be opened.")
         if found != digest:
@@ -164,7 +180,7 @@ def _inode(path: Path) -> str:
 
 def _scrub(place: str, found: list[_File], watch: Watch) -> list[str]:
     """Read what is due in one place, write down what was seen every few files, forget what is not there any more."""
-    at = dict(db.rows("SELECT key, at FROM hashed WHERE place = ?", place))
+    at = dict(db.rows(_READ_BEFORE, place))
     due = _due(found, at, READ_AGAIN[place])
     seen = Seen(sum(each.size for each in due), watch)
     for start in range(0, len(due), WRITTEN_DOWN):
@@ -211,3 +227,15 @@ def _looked_at(file: _File, seen: Seen) -> str:
         why = "is damaged: its bytes are not those that were kept"
     seen.add(file.size)
     return "" if found == file.digest else f"{file.path} {why}."
+
+
+# What could not be read when it was to be drawn is due at once; read well now, it is drawn after all.
+_READ_BEFORE = """
+SELECT key, at FROM hashed WHERE place = ? AND key NOT IN (SELECT path FROM original WHERE reason = 'unreadable')"""
+# A picture that looks like its poster is too large for the decoder.
+_OPENED = """
+SELECT path, sha256, media_type LIKE 'video/%' FROM original
+WHERE state = 'ready' AND (media_type LIKE 'video/%' OR poster_id IS NULL) ORDER BY random() LIMIT ?"""
+_READ_AFTER_ALL = """
+SELECT original.path FROM original JOIN hashed ON hashed.place = 'vault' AND hashed.key = original.path
+WHERE original.reason = 'unreadable' AND hashed.problem = ''"""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from homecircle import db, files
+from homecircle import db, devices, files
+from homecircle.backup import since
 from homecircle.backup.shelf import (
     DATABASE,
     MANIFEST,
@@ -21,19 +22,24 @@ from homecircle.files import Folder
 
 
 class Restored(NamedTuple):
-    """What a restore brought back; `size` in bytes."""
+    """What a restore brought back; `size` in bytes. `again`: what was signed out, removed or deleted since, and stays
+    so; `suspended`: how many devices wait for an admin's tick.
+    """
 
     files: int
     size: int
     problems: tuple[str, ...]
+    again: int
+    suspended: int
 
 
-def restore(backup: Path, new: Path, watch: Watch = lambda done, whole: None) -> Restored:
+def restore(backup: Path, new: Path, watch: Watch = lambda done, whole: None, old: Path | None = None) -> Restored:
     """Bring a backup (or the newest of a place) back into an empty folder and make it a house of this version.
 
     Hashes are compared while copying; a damaged original is brought as it is and told. A restore that was cut short
-    goes on with the same call; until it is done `serve` refuses the folder. Raises `Refused` for a folder that is not
-    empty, a backup of a newer HomeCircle, a damaged database or manifest; `NoSpace` before anything is copied.
+    goes on with the same call; until it is done `serve` refuses the folder. `old` is the data folder that was lost, as
+    far as its database can still be read (`since`). Raises `Refused` for a folder that is not empty, a backup of a
+    newer HomeCircle, a damaged database or manifest; `NoSpace` before anything is copied.
     """
     if not (backup / MANIFEST).exists() and (found := backups(backup)):
         backup = found[-1]
@@ -43,7 +49,7 @@ def restore(backup: Path, new: Path, watch: Watch = lambda done, whole: None) ->
                       name=newer[-1])  # fmt: skip
     _begin_restore(target, backup.name, manifest.size)
     with target.lock():
-        seen = Seen(manifest.size, watch)
+        seen, later = Seen(manifest.size, watch), since.lay_beside(target, backup, old)
         problems = [
             problem
             for path in sorted(manifest.files)
@@ -51,10 +57,10 @@ def restore(backup: Path, new: Path, watch: Watch = lambda done, whole: None) ->
         ]
         _check_database(target.database, manifest)
         files.settle_folder(target.root)
-        _make_a_house(target)
+        again, suspended = _make_a_house(target, later)
         target.remove(target.restoring)
         files.settle_folder(target.root)
-    return Restored(len(manifest.files), manifest.size, tuple(problems))
+    return Restored(len(manifest.files), manifest.size, tuple(problems), again, suspended)
 
 
 def _begin_restore(target: Folder, name: str, size: int) -> None:
@@ -102,30 +108,31 @@ def _check_database(path: Path, manifest: Manifest) -> None:
         raise Refused("%(why)s Please take the backup before it.", why=problems[0])
 
 
-def _make_a_house(target: Folder) -> None:
-    """Migrate the database and take from it what does not hold in a restored house; see the module."""
-    moment = int(db.now().timestamp())
+def _make_a_house(target: Folder, later: list[Path]) -> tuple[int, int]:
+    """Migrate the database and take from it what does not hold in a restored house; see the module.
+
+    Returns how much that was done since is done again, and how many devices wait for a tick.
+    """
     db.open_file(target.database)
     try:
         with db.transaction():
-            for statement, takes_moment in _AFTER_RESTORE:
-                db.rows(statement, *[moment] * takes_moment)
+            devices.suspend_all()
+            for statement in _AFTER_RESTORE:
+                db.rows(statement)
+        again = since.do_again(later)
+        suspended = len(devices.suspended())
         db.truncate_log()
     finally:
         db.close_file()
     for folder in sorted({path.parent for path in target.vault.rglob("*")} | {target.vault}):
         if folder.is_dir():
             files.settle_folder(folder)
+    return again, suspended
 
 
-# Statements, and how often each takes the moment of the restore.
 _AFTER_RESTORE = (
-    ("INSERT OR REPLACE INTO suspended (device_id, at) SELECT id, ? FROM device WHERE revoked_at IS NULL", 1),
-    ("UPDATE device SET revoked_at = ? WHERE revoked_at IS NULL", 1),
-    ("DELETE FROM token", 0),
-    ("UPDATE invitation SET revoked_at = ? WHERE used_at IS NULL AND revoked_at IS NULL", 1),
-    ("DELETE FROM upload", 0),
-    ("UPDATE original SET state = 'pending' WHERE state = 'ready'", 0),  # renditions are drawn anew
-    ("DELETE FROM safety", 0),
-    ("DELETE FROM hashed", 0),
+    "DELETE FROM upload",
+    "UPDATE original SET state = 'pending' WHERE state = 'ready'",  # renditions are drawn anew
+    "DELETE FROM safety",
+    "DELETE FROM hashed",
 )

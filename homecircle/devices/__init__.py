@@ -3,7 +3,8 @@
 A device is a paired browser at one of twelve places (`places`). Its token has 256 bits, is stored only as SHA-256, and
 belongs to one door: one overheard on the home Wi-Fi opens nothing from outside. The ways in: an invitation as link or
 typed code (`invitations`), asking at the door (`asking`), the recovery sheet (`sheets`), one's own device at another
-door (`crossing`). A kitchen tablet is nobody's (`shared`). How often one may be wrong is counted in `guesses`.
+door (`crossing`). A kitchen tablet is nobody's (`shared`). After a restore devices wait for a tick (`returning`). How
+often one may be wrong is counted in `guesses`.
 """
 
 from __future__ import annotations
@@ -53,12 +54,15 @@ from homecircle.devices.places import (
     Device,
     Pass,
     add,
+    add_program,
     added_for,
     approve,
     count,
     everyone,
     has_token,
+    hashed,
     is_open,
+    is_suspended,
     note_use,
     of_member,
     outside,
@@ -67,6 +71,7 @@ from homecircle.devices.places import (
     today,
     was_signed_out,
 )
+from homecircle.devices.returning import has_suspended, suspend_all, suspended, take_back, welcome
 from homecircle.devices.shared import (
     Chair,
     Choice,
@@ -84,13 +89,14 @@ from homecircle.devices.sheets import look_words, new_sheet, sheet_made, void_sh
 __all__ = [
     "CODE_LASTS", "CODE_LENGTH", "IDLE", "LETTERS", "LIMIT", "LINK_LASTS", "TRIES",
     "Answer", "Ask", "Caller", "Chair", "Choice", "Device", "Invitation", "Offer", "Pass", "Standing", "Tablet",
-    "add", "added_for", "agree", "approve", "ask", "ask_to_cross", "chairs", "choices", "claim", "count", "disagree",
-    "end_invitations", "everyone", "find_tablet", "forget_guesses", "grant", "grant_by_code", "has_token",
-    "icon_secret", "is_open",
-    "look", "look_code", "look_words", "may_ask", "may_replace", "new_sheet", "note_use", "of_member", "offer",
-    "offer_away", "offer_here", "offer_own", "offer_recovery", "offer_setup", "open_asking", "open_invitations",
-    "outside", "pair", "recognise", "refuse", "renew_code", "revoke", "revoke_all", "set_away", "sheet_made", "sit",
-    "stand_up", "standing", "today", "use_here", "void_sheet", "waiting", "was_signed_out", "withdraw",
+    "add", "add_program", "added_for",
+    "agree", "approve", "ask", "ask_to_cross", "chairs", "choices", "claim", "count", "disagree",
+    "end_invitations", "everyone", "find_tablet", "forget_guesses", "grant", "grant_by_code", "has_suspended",
+    "has_token", "hashed", "icon_secret", "is_open", "is_suspended", "look", "look_code", "look_words", "may_ask",
+    "may_replace", "new_sheet", "note_use", "of_member", "offer", "offer_away", "offer_here", "offer_own",
+    "offer_recovery", "offer_setup", "open_asking", "open_invitations", "outside", "pair", "recognise", "refuse",
+    "renew_code", "revoke", "revoke_all", "set_away", "sheet_made", "sit", "stand_up", "standing", "suspend_all",
+    "suspended", "take_back", "today", "use_here", "void_sheet", "waiting", "was_signed_out", "welcome", "withdraw",
 ]  # fmt: skip
 
 

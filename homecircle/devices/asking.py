@@ -1,12 +1,15 @@
 """Asking at the door: a device that is not paired shows two words, and somebody inside picks them out of three pairs.
 
-Two things are asked. *Let me in*: a stranger types a name; an admin picks the member (or a new one). At home always;
-away only for the ten minutes for which an admin has opened it. *Away too*: a device with a home token asks, at the
-away door, for an away token at its one place. Whatever is asked at the away door is granted from an away device alone
-(the first: a code from the machine), because a home token may have been overheard on the Wi-Fi.
+Two things are asked. *Let me in*: a stranger types a name; an admin picks the member (or a new one), and a member of
+that name may answer too, but only that it is a device of their own: one comes back after the house's address has
+changed. At home always; away only for the ten minutes for which an admin has opened it. *Away too*: a device with a
+home token asks, at the away door, for an away token at its one place. Whatever is asked at the away door is granted
+from an away device alone (the first: a code from the machine), because a home token may have been overheard on the
+Wi-Fi.
 
-At most three wait at a door, ten minutes each, one an address. The secret of who asks lies in their browser; its hash
-is here. A wrong pair of words ends the request: somebody else may be asking at the same time.
+At most three wait at a door, ten minutes each, one a browser and two an address: behind one number stand a phone and a
+tablet, or a whole household (IPv6), and a third from there ends the oldest of them. The secret of who asks lies in
+their browser; its hash is here. A wrong pair of words ends the request: somebody else may be asking at the same time.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from homecircle.devices.words import pairs
 from homecircle.errors import Conflict, HouseFull, Invalid, NotAllowed, NotFound
 
 AT_ONCE = 3
+OF_ONE_NETWORK = 2
 LASTS = dt.timedelta(minutes=10)
 OPEN_FOR = dt.timedelta(minutes=10)
 
@@ -90,8 +94,10 @@ def open_asking(by: Pass, *, is_open: bool = True) -> None:
             places.note_deed(by.id, "opened-asking", "")
 
 
-def ask(name: str, device_name: str, caller: Caller) -> tuple[str, Ask]:
+def ask(name: str, device_name: str, caller: Caller, before: str = "") -> tuple[str, Ask]:
     """Ask to be let in; returns the secret that only this browser gets, and the request with its two words.
+
+    `before` is the secret that this browser holds already, if any: its earlier request ends.
 
     Raises `NotAllowed` at an away door that is not open, `Conflict` while three wait, `TooMany`, or `Invalid`.
     """
@@ -99,17 +105,17 @@ def ask(name: str, device_name: str, caller: Caller) -> tuple[str, Ask]:
         raise NotAllowed(
             "From outside nobody can ask just now. Call your family: they can open the door for ten minutes."
         )
-    return _ask(caller, members.clean_name(name), device_name)
+    return _ask(caller, (members.clean_name(name), device_name), before)
 
 
-def ask_to_cross(ticket: Invitation, caller: Caller) -> tuple[str, Ask]:
+def ask_to_cross(ticket: Invitation, caller: Caller, before: str = "") -> tuple[str, Ask]:
     """At the away door, ask for an away token for the device whose `ticket` this is (made with its home token)."""
     device = Device.get_or_none(Device.id == ticket.device_id, Device.revoked_at.is_null())
     if ticket.kind != "away" or device is None or caller.door != "away":
         raise NotFound
     with db.transaction():
         invitations.use_up(ticket)
-        return _ask(caller, ticket.name, device.name, device.id)
+        return _ask(caller, (ticket.name, device.name), before, device.id)
 
 
 def standing(secret: str, door: str) -> Standing:
@@ -138,7 +144,7 @@ def claim(secret: str, door: str) -> tuple[str, Pass | None]:
 def waiting(by: Pass) -> list[Ask]:
     """Return the requests that this device may answer, oldest first.
 
-    An admin's: all that were asked at their own door or at home; a member's away device: those of their own devices.
+    An admin's: all that were asked at their own door or at home; a member's: those in their own name.
     """
     found = Ask.select().where(_is_waiting()).order_by(Ask.id)
     return [each for each in found if _may_answer(each, by)]
@@ -156,9 +162,9 @@ def grant(public_id: str, answer: Answer, by: Pass) -> None:
     with db.transaction():
         made = _crossing(found, by) if found.device_id else _entry(found, answer, by)
         Ask.update(invitation_id=made.id, until=db.now() + LASTS).where(Ask.id == found.id).execute()
-        if found.device_id is None:
+        if found.device_id is None and by.is_admin:
             places.note_deed(by.id, "let-in", made.name)
-        events.record("ask.answered", found.public_id, by.id, places.told())
+        events.record("ask.answered", found.public_id, by.id, _told(found))
 
 
 def grant_by_code(secret: str, code: str, caller: Caller) -> None:
@@ -180,7 +186,7 @@ def refuse(public_id: str, by: Pass) -> None:
     found = _get(public_id, by)
     with db.transaction():
         _end(found.id)
-        events.record("ask.answered", found.public_id, by.id, places.told())
+        events.record("ask.answered", found.public_id, by.id, _told(found))
 
 
 def forget(moment: int) -> int:
@@ -188,12 +194,12 @@ def forget(moment: int) -> int:
     return int(db.database.execute_sql("DELETE FROM ask WHERE until < ?", (moment - 86400,)).rowcount)
 
 
-def _ask(caller: Caller, name: str, device_name: str, device_id: int | None = None) -> tuple[str, Ask]:
+def _ask(caller: Caller, names: tuple[str, str], before: str, device_id: int | None = None) -> tuple[str, Ask]:
     secret, offered = secrets.token_urlsafe(20), pairs(3)
+    name, device_name = names
     with db.transaction():
         guesses.refuse_when_spent(guesses.ASKS, caller)
-        Ask.update(ended_at=db.now()).where(Ask.network == caller.network, Ask.door == caller.door,
-                                            Ask.ended_at.is_null()).execute()  # fmt: skip
+        _make_way(caller, before)
         if Ask.select().where(_is_waiting(), Ask.door == caller.door).count() >= AT_ONCE:
             raise Conflict("Three are waiting at the door already. Please try again in ten minutes.")
         guesses.spend(guesses.ASKS, caller)
@@ -201,9 +207,17 @@ def _ask(caller: Caller, name: str, device_name: str, device_id: int | None = No
             secret_hash=hashed(secret), name=name, device_name=device_name, device_id=device_id, door=caller.door,
             network=caller.network, words=offered[0], pairs="|".join(sorted(offered)), until=db.now() + LASTS,
         )  # fmt: skip
-        owner = Device.get_by_id(device_id).member_id if device_id else None
-        events.record("ask.made", made.public_id, None, places.told(owner) if owner else places.told())
+        events.record("ask.made", made.public_id, None, _told(made))
     return secret, made
+
+
+def _make_way(caller: Caller, before: str) -> None:
+    """End this browser's earlier request, and the oldest of its network where as many wait as may."""
+    if own := _find(before, caller.door):
+        _end(own.id)
+    there = Ask.select().where(_is_waiting(), Ask.network == caller.network, Ask.door == caller.door)
+    for each in list(there.order_by(Ask.id.desc()).offset(OF_ONE_NETWORK - 1)):
+        _end(each.id)
 
 
 def _crossing(found: Ask, by: Pass) -> Invitation:
@@ -217,6 +231,8 @@ def _entry(found: Ask, answer: Answer, by: Pass) -> Invitation:
     """What the answer amounts to: an invitation for a new person, a further device, or one that comes back."""
     if answer.device:
         return _return(found, answer.device, by)
+    if not by.is_admin and answer.member != by.member:
+        raise NotFound
     if not answer.member:
         _keep_a_place()
         made = invitations.offer("member", found.name, by.id).invitation
@@ -232,7 +248,7 @@ def _return(found: Ask, public_id: str, by: Pass) -> Invitation:
     admin could read through another's device.
     """
     again = next((each for each in places.everyone() if each.public_id == public_id and each.member_id), None)
-    if again is None:
+    if again is None or not (by.is_admin or again.member_id == by.id):
         raise NotFound
     if again.member_id == by.id:
         return crossing.token_for(again, found.door, by.id).invitation
@@ -277,7 +293,19 @@ def _is_waiting() -> peewee.Expression:
 def _may_answer(found: Ask, by: Pass) -> bool:
     if by.kind != "personal" or by.limited or (found.door == "away" and by.door != "away"):
         return False
-    if found.device_id is None:
-        return by.is_admin
-    owner = Device.get_or_none(Device.id == found.device_id, Device.revoked_at.is_null())
-    return owner is not None and (by.is_admin or owner.member_id == by.id)
+    is_open = found.device_id is None or places.is_open(found.device_id)
+    return is_open and (by.is_admin or _owner(found) == by.id)
+
+
+def _owner(found: Ask) -> int:
+    """Whose device asks: known of one that is paired; of a stranger as far as the name they typed is a member's."""
+    if found.device_id is not None:
+        owner = Device.get_or_none(Device.id == found.device_id, Device.revoked_at.is_null())
+        return owner.member_id or 0 if owner else 0
+    called = found.name.casefold()
+    return next((number for number, face in members.present().items() if face.name.casefold() == called), 0)
+
+
+def _told(found: Ask) -> int:
+    """The audience of a request: the admins, and the member in whose name it is made."""
+    return places.told(*filter(None, [_owner(found)]))

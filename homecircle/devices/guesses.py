@@ -1,7 +1,7 @@
 """Guesses: how often somebody may be wrong at a door, in rows that survive a restart.
 
 Each kind of try has a bucket for the address it comes from and one for the whole door, so that a stranger outside
-cannot spend the house's own tries (BARS.md X3). A guess "in the future" (the clock was set back) counts too.
+cannot spend the house's own tries. A guess "in the future" (the clock was set back) counts too.
 """
 
 from __future__ import annotations

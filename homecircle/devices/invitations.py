@@ -58,6 +58,7 @@ class Invitation(db.Model):
     link_hash = peewee.BlobField(null=True)
     code_hash = peewee.BlobField(null=True)
     made_on = peewee.IntegerField(null=True)
+    welcome = peewee.TextField(default="")
     made_at = db.UtcField(default=db.now)
     link_until = db.UtcField()
     code_until = db.UtcField()
@@ -86,12 +87,14 @@ def offer(  # noqa: PLR0913  who asks whom in, as what, by which door: that is a
     role: str = "member",
     once: str | None = None,
     door: str = "",
+    welcome: str = "",
 ) -> Offer:
     """Make an invitation: of `kind` 'member' (a new person), 'shared' (a device for all), 'setup' or 'recover'.
 
     The same `once` again replaces the secrets of the invitation it made before, so that a page that is loaded again
     shows a working code and leaves no second chair taken. `door` is the one that the maker came through: an admin, or a
-    device for all, invited from home comes in at home alone. Raises `HouseFull` when no chair is left for a person.
+    device for all, invited from home comes in at home alone. `welcome` is what the new one reads first. Raises
+    `HouseFull` when no chair is left for a person.
     """
     own = made_by if kind == "device" else None
     with db.transaction():
@@ -100,7 +103,9 @@ def offer(  # noqa: PLR0913  who asks whom in, as what, by which door: that is a
         if not _forget_earlier(once) and kind == "member" and made_by:
             places.note_deed(made_by, "invited", members.clean_name(name))
         only = "home" if door == "home" and (kind == "shared" or role == "admin") else ""
-        return make(kind, members.clean_name(name), once=once, role=role, made_by=made_by, member_id=own, door=only)
+        said = members.line(welcome, members.WELCOME_LIMIT, "welcome")
+        return make(kind, members.clean_name(name), once=once, role=role, made_by=made_by, member_id=own, door=only,
+                    welcome=said)  # fmt: skip
 
 
 def offer_own(by: Pass, once: str | None = None) -> Offer:
@@ -132,7 +137,7 @@ def renew_code(public_id: str, made_by: int) -> Offer:
         raise NotFound
     with db.transaction():
         Invitation.delete().where(Invitation.id == found.id).execute()
-        return make("member", found.name, role=found.role, made_by=made_by, door=found.door)
+        return make("member", found.name, role=found.role, made_by=made_by, door=found.door, welcome=found.welcome)
 
 
 def offer_setup() -> Offer:
@@ -196,7 +201,7 @@ def look_code(code: str, caller: Caller, kinds: tuple[str, ...] = TYPED) -> Invi
     """
     typed = "".join(letter for letter in code.upper() if letter.isalnum())
     if len(typed) != CODE_LENGTH or set(typed) - set(LETTERS):
-        raise Invalid("A code has eight letters, like BCDF GHJK.", field="code")
+        raise Invalid("A code has eight letters and no vowels, like BCDF GHJK.", field="code")
     moment, tries = db.now(), _tries(caller.door)
     with db.transaction():
         guesses.refuse_when_spent(guesses.CODES, caller)

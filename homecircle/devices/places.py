@@ -16,7 +16,7 @@ from typing import NamedTuple
 import peewee
 
 from homecircle import audiences, db, events, members
-from homecircle.errors import HouseFull, NoSpace, NotAllowed, NotFound
+from homecircle.errors import HouseFull, NotAllowed, NotFound, Unwritable
 
 LIMIT = 12
 LIMITED_FOR = dt.timedelta(hours=24)
@@ -96,6 +96,16 @@ def add(member_id: int | None, name: str, door: str, *, kind: str = "personal", 
     return give_token(made.id, door)
 
 
+def add_program(by: Pass, name: str) -> str:
+    """Give a program of one's own a place and a token for the door one stands at; returns the token (told once).
+
+    It may bring files and nothing else. Raises `Invalid` for a name that is none, `HouseFull` at the thirteenth.
+    """
+    with db.transaction():
+        return add(by.id, members.line(name, members.NAME_LIMIT, "name", "What is the program called?"), by.door,
+                   kind="program")  # fmt: skip
+
+
 def give_token(device_id: int, door: str) -> str:
     """Give a paired device one more token, for `door`; returns it (told once)."""
     token = secrets.token_urlsafe(32)
@@ -124,10 +134,21 @@ def recognise(token: str, door: str) -> Pass | None:
     return Pass._make((*found[:11], bool(found[11]), found[12], door)) if found else None
 
 
-def was_signed_out(token: str, door: str) -> bool:
-    """Say whether a token was one of ours and its device has been signed out."""
-    found = db.row("SELECT 1 FROM token JOIN device ON device.id = device_id WHERE hash = ? AND door = ? "
-                   "AND revoked_at IS NOT NULL", hashed(token), door)  # fmt: skip
+def was_signed_out(token: str, door: str) -> int | None:
+    """Return whose device a token of ours was that has been signed out since (0: a shared one); None for any other.
+
+    Signed out for good: one that waits after a restore is not (see `is_suspended`).
+    """
+    found = db.row("SELECT coalesce(member_id, 0) FROM token JOIN device ON device.id = device_id WHERE hash = ? AND "
+                   "door = ? AND revoked_at IS NOT NULL AND device_id NOT IN (SELECT device_id FROM suspended)",
+                   hashed(token), door)  # fmt: skip
+    return int(found[0]) if found else None
+
+
+def is_suspended(token: str, door: str) -> bool:
+    """Say whether a token's device waits for an admin's tick after a restore: its browser keeps the token."""
+    found = db.row("SELECT 1 FROM token JOIN suspended USING (device_id) WHERE hash = ? AND door = ?",
+                   hashed(token), door)  # fmt: skip
     return bool(found)
 
 
@@ -156,7 +177,7 @@ def note_use(opened: Pass, *, is_active: bool = True) -> None:
     if opened.kind == "shared" and is_active and opened.face_until < (moment + IDLE - IDLE_NOTED).timestamp():
         changes["face_until"] = moment + IDLE
     if changes:
-        with contextlib.suppress(NoSpace), db.transaction():  # reading goes on when the disk is full
+        with contextlib.suppress(Unwritable), db.transaction():  # reading goes on when the disk takes nothing
             Device.update(**changes).where(Device.id == opened.device_id).execute()
 
 
@@ -206,7 +227,8 @@ def revoke(public_id: str, by: Pass) -> Device:
         found = Device.get_or_none(Device.public_id == public_id, Device.revoked_at.is_null())
         if found is None or not _may_revoke(found, by):
             raise NotFound
-        if found.id == by.device_id and by.is_admin and len(of_member(by.id)) == 1:
+        browsers = [each for each in of_member(by.id) if each.kind != "program"]
+        if found.id == by.device_id and by.is_admin and len(browsers) == 1:
             raise NotAllowed("This is your only device, and you look after HomeCircle. Add another one first.")
         close(found, by.id)
         if found.member_id != by.id:
@@ -268,4 +290,6 @@ FROM token JOIN device ON device.id = token.device_id
   JOIN member ON member.id = CASE kind WHEN 'shared' THEN device.face_id ELSE device.member_id END
 WHERE token.hash = :hash AND token.door = :door AND device.revoked_at IS NULL AND member.left_at IS NULL
   AND (kind <> 'shared' OR face_until BETWEEN :now + 1 AND :idle)"""
-_FORGET_TOKENS = "DELETE FROM token WHERE device_id IN (SELECT id FROM device WHERE revoked_at < ?)"
+_FORGET_TOKENS = """
+DELETE FROM token WHERE device_id IN (SELECT id FROM device WHERE revoked_at < ?)
+  AND device_id NOT IN (SELECT device_id FROM suspended)"""

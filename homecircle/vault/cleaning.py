@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from homecircle.vault import images
+from homecircle.vault.boxes import Numbers, boxes
 from homecircle.vault.images import Undrawable
 
 
@@ -156,11 +157,11 @@ _WORD_ITEMS = frozenset({b"Exif", b"mime", b"uri "})
 def _heif_cut(data: bytes, notes: bytes) -> bytes:
     """ISO/IEC 23008-12: in place, since every item is found by its offset. Keeps the index and what picture items point
     at; everything else becomes zeros. The orientation is a property of the picture there, not of the Exif."""
-    top = list(_boxes(data, 0, len(data)))
+    top = list(boxes(data, 0, len(data)))
     if any(name == b"moov" for name, _, _, _ in top):
         raise Undrawable("cannot_clean")  # a film inside, with a metadata tree of its own
     meta, end = next((body, end) for name, _, body, end in top if name == b"meta")
-    index = {name: (body, end) for name, _, body, end in _boxes(data, meta + 4, end)}
+    index = {name: (body, end) for name, _, body, end in boxes(data, meta + 4, end)}
     kinds = dict(_heif_kinds(data, *index[b"iinf"]))
     places = list(_heif_places(data, index[b"iloc"][0], index.get(b"idat", (0, 0))[0]))
     out = _heif_frame(data, top)
@@ -186,25 +187,10 @@ def _heif_frame(data: bytes, top: list[tuple[bytes, int, int, int]]) -> bytearra
     return out
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:
-    """(name, start, start of the body, end) of the boxes that lie in data[at:end] (ISO/IEC 14496-12 4.2)."""
-    while at + 8 <= end:
-        size, name = struct.unpack_from(">I4s", data, at)
-        body = at + 8
-        if size == 1:
-            size = struct.unpack_from(">Q", data, body)[0]
-            body += 8
-        stop = end if size == 0 else at + size
-        if stop < body or stop > end:
-            raise Undrawable("damaged")
-        yield name, at, body, stop
-        at = stop
-
-
 def _heif_kinds(data: bytes, body: int, end: int) -> Iterator[tuple[int, bytes]]:
     """(item, its type) from the item information box (14496-12 8.11.6)."""
     first = body + (6 if data[body] == 0 else 8)
-    for _, _, entry, _ in _boxes(data, first, end):
+    for _, _, entry, _ in boxes(data, first, end):
         version = data[entry]
         if version < 2:
             raise Undrawable("cannot_clean")  # without types we cannot tell words from pictures
@@ -212,22 +198,9 @@ def _heif_kinds(data: bytes, body: int, end: int) -> Iterator[tuple[int, bytes]]
         yield struct.unpack_from(">I" if wide else ">H", data, entry + 4)[0], data[entry + 8 + 2 * wide :][:4]
 
 
-class _Numbers:
-    """Reads big-endian numbers one after the other."""
-
-    def __init__(self, data: bytes, at: int) -> None:
-        self.data, self.at = data, at
-
-    def next(self, size: int) -> int:
-        self.at += size
-        if self.at > len(self.data):
-            raise Undrawable("damaged")
-        return int.from_bytes(self.data[self.at - size : self.at], "big")
-
-
 def _heif_places(data: bytes, body: int, idat: int) -> Iterator[tuple[int, int, int]]:
     """(item, start, stop) of every extent, from the item location box (14496-12 8.11.3)."""
-    read = _Numbers(data, body)
+    read = Numbers(data, body)
     version = read.next(4) >> 24
     sizes = read.next(2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))

@@ -10,6 +10,8 @@ their number, their bytes and the time are counted on this side too. The child
 * runs at nice 19, loads its libraries, then locks itself in: 768 MiB, no core, no file or socket ever again
   (RLIMIT_NOFILE 0 leaves the open pipes alone), no new privileges, 15 s of processor for each picture;
 * gets the first byte of a picture only after it said that it is locked in;
+* is given ten seconds of *processor* for a picture: on a busy machine, at nice 19, a good picture may lie for minutes
+  without a turn. What had none within `BUSY` is `Busy`: the machine's fault, to be tried again, not the picture's;
 * ends at the end of its input, so with its parent (PR_SET_PDEATHSIG would end it with the *thread* that started it),
   after a minute without work, and after 50 pictures.
 """
@@ -18,8 +20,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
-import re
 import resource
 import select
 import signal
@@ -34,38 +36,45 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
-from homecircle.vault import cleaning, images, videos
-from homecircle.vault.images import Drawing, Picture, Undrawable
+from homecircle.errors import HouseError
+from homecircle.vault import answers, cleaning, images, videos
+from homecircle.vault.answers import BLANK, DRAWN_LIMIT, Died
+from homecircle.vault.images import Picture, Undrawable
 from homecircle.vault.videos import Film
 
 MIB = 1 << 20
 INPUT_LIMIT = 64 * MIB
-DRAWN_LIMIT = 20 * MIB  # all renditions of one picture together
 TOLD_LIMIT = 16 << 10  # the JSON of one answer
 PICTURES_PER_CHILD = 50
-PATIENCE = 10.0  # seconds for one picture, on the wall's clock
+PATIENCE = 10.0  # seconds of processor for one picture (of the wall's clock where a system does not tell)
+BUSY = 120.0  # seconds on the wall's clock after which nobody waits for a starved child any more
 IDLE = 60.0  # seconds without work after which the child ends
-START_PATIENCE = 30.0  # seconds; a Pi that has just booted takes its time
 
 MEMORY, PROCESSOR, FILE_SIZE = 768 * MIB, 15, 20 * MIB  # bytes, seconds a picture, bytes
 LOCKED = b"locked in"
 ASK = struct.Struct(">cQ")  # verb, length of the body
 ANSWER = struct.Struct(">IQ")  # length of the JSON, length of the body; no JSON: a range of that length is wanted, and
 WANTED = struct.Struct(">Q")  # its offset follows
-BLANK = struct.Struct(">QQ")  # offset, length
 PIECE = 1 << 18
+LOOK = 0.2  # seconds between two looks how much processor the child has had
 
 
 class Closed(Exception):
     """The decoder was closed meanwhile: nothing is known about the picture, which stays pending."""
 
 
+class Busy(HouseError):
+    """The machine had no time for the child: nothing is known about the picture, a later try may well draw it."""
+
+    status = 503
+
+
+class Unreadable(OSError):
+    """The disk does not give the file's bytes."""
+
+
 class _TooSlow(Exception):
     """No answer in time."""
-
-
-class _Died(Exception):
-    """The child ended without an answer, or answered nonsense."""
 
 
 # --- The parent -----------------------------------------------------------------------------------------------------
@@ -86,35 +95,36 @@ _VAULT = Path(__file__).resolve().parent
 class Decoder:
     """Draws one picture after the other, from any thread; the child is started when there is work."""
 
-    def __init__(self, patience: float = PATIENCE, idle: float = IDLE) -> None:
-        self._patience, self._idle = patience, idle
+    def __init__(self, patience: float = PATIENCE, idle: float = IDLE, busy: float = BUSY) -> None:
+        self._patience, self._idle, self._busy = patience, idle, busy
         self._turn = threading.Lock()
         self._child: _Child | None = None
         self._closed = False
 
     def draw(self, path: Path) -> Picture:
-        """What is in the picture, and its drawings. Raises Undrawable with one of images.REASONS, Closed, OSError."""
+        """What is in the picture, and its drawings. Raises Undrawable with one of images.REASONS, Busy, Closed,
+        OSError."""
         with self._asked(b"d", path) as (child, told, length):
             body = BytesIO()
             child.take(length, body.write, DRAWN_LIMIT + images.PREVIEW_LIMIT)
-            return _picture(told, body.getvalue())
+            return answers.picture(told, body.getvalue())
 
     def clean(self, path: Path, out: IO[bytes]) -> int:
         """Write a copy without place, serials and names to `out`; the number of bytes. Where it fails midway, `out`
-        holds a part. Raises Undrawable, Closed, OSError."""
+        holds a part. Raises Undrawable, Busy, Closed, OSError."""
         with self._asked(b"c", path) as (child, told, length):
             if told != {"cleaned": True}:
-                raise _Died
+                raise Died
             child.take(length, out.write, INPUT_LIMIT + PIECE)
             return length
 
     def probe(self, path: Path) -> Film:
         """What the film is, of any size: only a few ranges of it are read. Raises Undrawable with one of
-        images.REASONS, Closed, OSError."""
+        images.REASONS, Busy, Closed, OSError."""
         with self._asked(b"p", path) as (child, told, length):
             body = BytesIO()
             child.take(length, body.write, videos.BLANKS_LIMIT * BLANK.size)
-            return _film(told, body.getvalue(), path.stat().st_size)
+            return answers.film(told, body.getvalue(), path.stat().st_size)
 
     def close(self) -> None:
         """End the child at once, also in the middle of a picture; whoever waits for that one gets Closed."""
@@ -128,19 +138,19 @@ class Decoder:
     @contextlib.contextmanager
     def _asked(self, verb: bytes, path: Path) -> Iterator[tuple[_Child, dict[str, Any], int]]:
         """Ask, and hold the turn until the caller has taken the body. A child that does not behave is ended."""
-        with self._turn, path.open("rb") as source:
+        with self._turn, _opened(path) as source:
             try:
                 told, length = self._answer(verb, source)
                 child = self._child
                 if child is None:
-                    raise _Died
+                    raise Died
                 if set(told) == {"refused"} and told["refused"] in images.REASONS:
                     raise Undrawable(told["refused"])
                 yield child, told, length
             except _TooSlow:
                 self._drop()
                 raise Undrawable("too_slow") from None
-            except _Died:
+            except Died:
                 reason = self._drop()
                 raise Undrawable(reason) from None
             except Undrawable:
@@ -157,12 +167,12 @@ class Decoder:
         child = self._ready()
         if child.served:
             try:
-                return child.ask(verb, source, size, self._patience)
-            except _Died:
+                return child.ask(verb, source, size)
+            except Died:
                 self._drop()
                 source.seek(0)
                 child = self._ready()
-        return child.ask(verb, source, size, self._patience)
+        return child.ask(verb, source, size)
 
     def _ready(self) -> _Child:
         if self._closed:
@@ -172,7 +182,7 @@ class Decoder:
             self._drop()
             child = None
         if child is None:
-            child = self._child = _Child(self._idle)
+            child = self._child = _Child(self._idle, self._patience, self._busy)
         if self._closed:
             self._drop()
         return child
@@ -188,11 +198,29 @@ class Decoder:
         return "too_slow" if code == -signal.SIGXCPU else "crashed"
 
 
-class _Child:
-    """The pipes to one child. Raises _TooSlow when it is too slow, _Died when it is gone or talks nonsense."""
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """What goes wrong in here is the file's: Unreadable."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unreadable(error.errno, error.strerror) from error
 
-    def __init__(self, idle: float) -> None:
+
+def _opened(path: Path) -> IO[bytes]:
+    with _reading():
+        return path.open("rb")
+
+
+class _Child:
+    """The pipes to one child. Raises _TooSlow when it is too slow, Busy when it has no turn, Died when it is gone or
+    talks nonsense."""
+
+    def __init__(self, idle: float, patience: float, busy: float) -> None:
         self.served = 0
+        self._patience, self._busy = patience, busy
         self.process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own words
             [sys.executable, "-I", "-c", _PROGRAM, str(_VAULT.parent), str(_VAULT), str(idle)],
             stdin=subprocess.PIPE,
@@ -203,22 +231,22 @@ class _Child:
             bufsize=0,
         )
         if self.process.stdin is None or self.process.stdout is None:
-            raise _Died
+            raise Died
         self._to, self._from = self.process.stdin, self.process.stdout
         os.set_blocking(self._to.fileno(), False)
         os.set_blocking(self._from.fileno(), False)
         # takes the exit status as soon as there is one, so that an idle house holds no zombie
         threading.Thread(target=self.process.wait, name="decoder-child", daemon=True).start()
-        self._deadline = 0.0
+        self._begin(busy)
 
-    def ask(self, verb: bytes, source: IO[bytes], size: int, patience: float) -> tuple[dict[str, Any], int]:
+    def ask(self, verb: bytes, source: IO[bytes], size: int) -> tuple[dict[str, Any], int]:
         """Send one file; the child's words about it and the length of the body that follows."""
         if not self.served:
-            self._deadline = time.monotonic() + START_PATIENCE
+            self._begin(self._busy)
             if self._read(len(LOCKED)) != LOCKED:
-                raise _Died
+                raise Died
+        self._begin(self._patience)
         self.served += 1
-        self._deadline = time.monotonic() + patience
         self._write(ASK.pack(verb, size))
         if verb != b"p":
             self._send(source, 0, size)
@@ -228,35 +256,37 @@ class _Child:
             at, ranges, total = *WANTED.unpack(self._read(WANTED.size)), ranges + 1, total + length
             is_right = verb == b"p" and 0 < length <= videos.RANGE_LIMIT and at + length <= size
             if not is_right or ranges > videos.RANGES_LIMIT or total > videos.BYTES_LIMIT:
-                raise _Died
+                raise Died
             self._send(source, at, length)
             words, length = ANSWER.unpack(self._read(ANSWER.size))
         return self._told(words), length
 
     def _send(self, source: IO[bytes], at: int, length: int) -> None:
-        source.seek(at)
+        with _reading():
+            source.seek(at)
         while length:
-            piece = source.read(min(PIECE, length))
+            with _reading():
+                piece = source.read(min(PIECE, length))
             if not piece:
-                raise _Died  # the file grew shorter under us: the child would wait for ever
+                raise Died  # the file grew shorter under us: the child would wait for ever
             self._write(piece)
             length -= len(piece)
 
     def _told(self, words: int) -> dict[str, Any]:
         if words > TOLD_LIMIT:
-            raise _Died
+            raise Died
         try:
             told = json.loads(self._read(words))
         except (ValueError, RecursionError):
-            raise _Died from None
+            raise Died from None
         if not isinstance(told, dict):
-            raise _Died
+            raise Died
         return told
 
     def take(self, length: int, sink: Callable[[bytes], object], limit: int) -> None:
         """Pass the body on, piece by piece."""
         if length > limit:
-            raise _Died
+            raise Died
         while length:
             piece = self._read(min(length, PIECE))
             sink(piece)
@@ -285,11 +315,31 @@ class _Child:
             return self.process.wait(0.5)
         return None
 
+    def _begin(self, processor: float) -> None:
+        """From now on it may use so many seconds of processor."""
+        self._began, self._most = time.monotonic(), math.inf
+        with contextlib.suppress(OSError):  # it has just ended: the pipe will say so
+            self._most = self._processor() + processor
+
+    def _processor(self) -> float:
+        """Seconds of processor that the child has had (clock_getcpuclockid(3) of another process); else the wall's.
+
+        Raises `OSError` for one that has ended.
+        """
+        return time.clock_gettime(~self.process.pid << 3 | 2) if sys.platform == "linux" else time.monotonic()
+
     def _await(self, fd: int, event: int) -> None:
         poll = select.poll()
         poll.register(fd, event)
-        if not poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000):
-            raise _TooSlow
+        while True:
+            is_ready = poll.poll(LOOK * 1000)
+            if time.monotonic() - self._began > self._busy:
+                raise Busy("Home is very busy at the moment. Please try again in a few minutes.")
+            if is_ready:
+                return
+            with contextlib.suppress(OSError):
+                if self._processor() > self._most:
+                    raise _TooSlow
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -299,7 +349,7 @@ class _Child:
                 try:
                     rest = rest[os.write(self._to.fileno(), rest) :]
                 except BrokenPipeError:
-                    raise _Died from None
+                    raise Died from None
 
     def _read(self, length: int) -> bytes:
         out = bytearray()
@@ -307,93 +357,9 @@ class _Child:
             self._await(self._from.fileno(), select.POLLIN)
             piece = os.read(self._from.fileno(), length - len(out))
             if not piece:
-                raise _Died
+                raise Died
             out += piece
         return bytes(out)
-
-
-# --- What the parent believes ---------------------------------------------------------------------------------------
-
-_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "media_type": lambda told: isinstance(told, str) and told in images.FORMATS,
-    "width": lambda told: _is_number(told, 1, 1_000_000),
-    "height": lambda told: _is_number(told, 1, 1_000_000),
-    "taken": lambda told: _is_text(told, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"),
-    "offset": lambda told: _is_text(told, r"[+-]\d\d:\d\d"),
-    "camera": lambda told: isinstance(told, str) and len(told) <= images.CAMERA_LIMIT and told.isprintable(),
-    "has_place": lambda told: isinstance(told, bool),
-    "animated": lambda told: isinstance(told, bool),
-    "preview": lambda told: _is_number(told, 0, images.PREVIEW_LIMIT),
-    "drawings": lambda told: isinstance(told, list) and 0 < len(told) <= len(images.EDGES),
-}
-_DRAWING_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "edge": lambda told: _is_number(told, 1, max(images.EDGES)),
-    "media_type": lambda told: isinstance(told, str) and told in images.DRAWN_TYPES,
-    "width": lambda told: _is_number(told, 1, max(images.EDGES)),
-    "height": lambda told: _is_number(told, 1, max(images.EDGES)),
-    "data": lambda told: _is_number(told, 1, DRAWN_LIMIT),
-}
-_FILM_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "media_type": lambda told: isinstance(told, str) and told in videos.TYPES,
-    "duration": lambda told: type(told) is float and 0.0 <= told <= 1e6,
-    "width": lambda told: _is_number(told, 1, 0xFFFF),
-    "height": lambda told: _is_number(told, 1, 0xFFFF),
-    "taken": _CHECKS["taken"],
-    "offset": _CHECKS["offset"],
-    "has_place": lambda told: isinstance(told, bool),
-    "blanks": lambda told: told is None or _is_number(told, 0, videos.BLANKS_LIMIT),
-}
-
-
-def _is_number(told: Any, low: int, high: int) -> bool:
-    return type(told) is int and low <= told <= high
-
-
-def _is_text(told: Any, pattern: str) -> bool:
-    return told is None or (isinstance(told, str) and re.fullmatch(pattern, told, re.ASCII) is not None)
-
-
-def _check(told: Any, checks: dict[str, Callable[[Any], bool]]) -> None:
-    if not isinstance(told, dict) or set(told) != set(checks):
-        raise _Died
-    if not all(is_right(told[name]) for name, is_right in checks.items()):
-        raise _Died
-
-
-def _picture(told: dict[str, Any], body: bytes) -> Picture:
-    """The child's words made a Picture, every one of them checked."""
-    _check(told, _CHECKS)
-    rest = BytesIO(body)
-    preview = rest.read(told["preview"])
-    if len(preview) != told["preview"] or (preview and images.sniff(preview) != "image/webp"):
-        raise _Died
-    drawings = tuple(_drawing(one, rest) for one in told["drawings"])
-    if tuple(one.edge for one in drawings) != images.edges_for(told["width"], told["height"]) or rest.read(1):
-        raise _Died
-    return Picture(**told | {"preview": preview, "drawings": drawings})
-
-
-def _drawing(told: Any, rest: IO[bytes]) -> Drawing:
-    _check(told, _DRAWING_CHECKS)
-    data = rest.read(told["data"])
-    is_whole = len(data) == told["data"] and images.sniff(data[:64]) == told["media_type"]
-    if not is_whole or max(told["width"], told["height"]) > told["edge"]:
-        raise _Died
-    return Drawing(**told | {"data": data})
-
-
-def _film(told: dict[str, Any], body: bytes, size: int) -> Film:
-    """The child's words made a Film, every one of them checked; blanks lie in the file, in order and apart."""
-    _check(told, _FILM_CHECKS)
-    if len(body) != (told["blanks"] or 0) * BLANK.size:
-        raise _Died
-    blanks = tuple(BLANK.iter_unpack(body))
-    end = 0
-    for offset, length in blanks:
-        if offset < end or not 0 < length <= size - offset:
-            raise _Died
-        end = offset + length
-    return Film(**told | {"blanks": None if told["blanks"] is None else blanks})
 
 
 # --- The child ------------------------------------------------------------------------------------------------------

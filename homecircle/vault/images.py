@@ -1,7 +1,7 @@
 """What a still picture is, how it is drawn smaller, and what is left out of a copy.
 
 The only owner of Pillow, which is loaded on first need: everything but `sniff` runs inside the decoder child, on bytes
-that may have been made to do harm. No database, no files, no other module of the house.
+that may have been made to do harm. No database, no files; of the house only `colours` and `boxes`.
 
 Renditions. The longest edges are 2016, 1080 and 320 pixels. 2016 is half of the usual phone picture (4032), so that the
 JPEG decoder halves while it decodes (78 ms, against 316 ms for 2048). One decode, bicubic downwards from the
@@ -23,6 +23,8 @@ from datetime import datetime
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from homecircle.vault.colours import in_srgb, profile_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,7 +53,7 @@ REDUCING_GAP = 1.5
 # A progressive JPEG is held whole, as coefficients of 2 bytes, before a single pixel comes out, whatever `draft` says.
 PROGRESSIVE_LIMIT = 64 * MEGAPIXEL
 
-ORIENTATION, MAKE, MODEL, EXIF_IFD, GPS_IFD = 0x0112, 0x010F, 0x0110, 0x8769, 0x8825
+ORIENTATION, MAKE, MODEL, EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x0112, 0x010F, 0x0110, 0x8769, 0x8825, 0xA005
 # (date, its UTC offset): original, digitized, changed
 MOMENTS = ((0x9003, 0x9011), (0x9004, 0x9012), (0x0132, 0x9010))
 PLACE_WORDS = re.compile(rb"GPSLatitude|photoshop:City|Iptc4xmpCore:Location|LocationCreated|LocationShown")
@@ -143,6 +145,7 @@ def load() -> None:
 
     for name in ("Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP"):
         import_module(f"PIL.{name}ImagePlugin")
+    import_module("PIL.ImageMath")
     ImageCms.createProfile("sRGB")
     # one thread each: a thread costs address space, and the family's pages need the other core
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -195,6 +198,7 @@ class _Facts:
     offset: str | None = None
     camera: str = ""
     has_place: bool = False
+    is_adobe_rgb: bool = False
 
 
 def _facts(picture: Image.Image) -> _Facts:
@@ -214,7 +218,15 @@ def _facts(picture: Image.Image) -> _Facts:
         offset=offset,
         camera=_camera(notes.get(MAKE), notes.get(MODEL)),
         has_place=bool(set(place) - {0}) or _tells_place(picture.info),
+        is_adobe_rgb=_is_adobe_rgb(notes),
     )
+
+
+def _is_adobe_rgb(notes: Any) -> bool:
+    """A camera says so by the number of its exchange rules (Exif 2.32, DCF optional file: R03)."""
+    with suppress(Exception):
+        return str(notes.get_ifd(INTEROP_IFD).get(1, "")).startswith("R03")
+    return False
 
 
 def _moment(notes: dict[int, Any]) -> tuple[str | None, str | None]:
@@ -287,7 +299,8 @@ def draw(data: bytes) -> Picture:
         width, height = picture.size
         animated = bool(getattr(picture, "is_animated", False)) and picture.format not in {"MPO", "HEIF"}
         facts = _facts(picture)
-        canvas = _bare(_upright(_in_srgb(_shrunk(picture, max(EDGES))), facts.orientation))
+        profile = profile_of(picture, data, facts.is_adobe_rgb)
+        canvas = _bare(_upright(in_srgb(_shrunk(picture, max(EDGES)), profile), facts.orientation))
         if facts.orientation > 4:
             width, height = height, width
         drawings, smallest = _drawings(canvas, width, height)
@@ -319,51 +332,49 @@ def _fit(width: int, height: int, edge: int) -> tuple[int, int]:
 
 
 def _shrunk(picture: Image.Image, edge: int) -> Image.Image:
-    """Decode and bring to at most `edge`, in mode L, RGB or CMYK, the profile still in `info`."""
+    """Decode and bring to at most `edge`, in mode L, RGB or CMYK."""
     from PIL import Image
 
     target = _fit(*picture.size, edge)
     picture.draft(None, target)
+    tiles = getattr(picture, "tile", ())
+    part = tiles[0].extents if picture.format == "GIF" and tiles else None
     picture.load()
-    profile = picture.info.get("icc_profile")
     plain = _flat(picture)
-    if plain.size != target:
-        plain = plain.resize(target, Image.Resampling.BICUBIC)
-    plain.info = {"icc_profile": profile} if profile else {}
-    return plain
+    if part and part != (0, 0, *picture.size):  # round a first frame that is smaller there is nothing, not a colour
+        whole = Image.new(plain.mode, plain.size, "white")
+        whole.paste(plain.crop(part), part)
+        plain = whole
+    return plain if plain.size == target else plain.resize(target, Image.Resampling.BICUBIC)
 
 
 def _flat(picture: Image.Image) -> Image.Image:
     """Eight bits a channel, no palette, no transparency (on white)."""
     from PIL import Image
 
-    if picture.mode in {"L", "RGB", "CMYK"} and "transparency" not in picture.info:
+    clear = picture.has_transparency_data
+    if picture.mode in {"L", "RGB", "CMYK"} and not clear:
         return picture
     if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion cuts everything above 255
-        return picture.convert("I").point(lambda level: level * (1 / 257)).convert("L")
-    if picture.mode == "1":
-        return picture.convert("L")
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layer = picture.convert("RGBA")
-    paper = Image.new("RGB", layer.size, "white")
-    paper.paste(layer, mask=layer.getchannel("A"))
+        return _of_sixteen_bits(picture)
+    if not clear:
+        return picture.convert("L" if picture.mode == "1" else "RGB")
+    is_grey = picture.mode in {"1", "L", "LA"}
+    layer = picture.convert("LA" if is_grey else "RGBA")
+    paper = Image.new("L" if is_grey else "RGB", layer.size, "white")
+    paper.paste(layer.convert(paper.mode), mask=layer.getchannel("A"))
     return paper
 
 
-def _in_srgb(picture: Image.Image) -> Image.Image:
-    """Through the embedded profile, as photographers' and iPhones' pictures need; a broken profile counts as none."""
-    from PIL import ImageCms
+def _of_sixteen_bits(picture: Image.Image) -> Image.Image:
+    from PIL import ImageMath
 
-    profile = picture.info.get("icc_profile")
-    if profile:
-        with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if picture.mode != "RGB" or not ImageCms.getProfileDescription(source).startswith("sRGB"):
-                target = ImageCms.createProfile("sRGB")
-                turned = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
-                picture = turned if turned is not None else picture
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    deep, clear = picture.convert("I"), picture.info.get("transparency")
+    plain = deep.point(lambda level: level * (1 / 257)).convert("L")
+    if isinstance(clear, int):
+        of = ImageMath.lambda_eval(lambda args: args["convert"]((args["deep"] == clear) * 255, "L"), deep=deep)
+        plain.paste(255, mask=of)
+    return plain
 
 
 def _upright(picture: Image.Image, orientation: int) -> Image.Image:

@@ -2,7 +2,7 @@
 
 Who may see an item, and where it stands in time, is `item_place`, kept by triggers (migration 0004): one row for
 everyone, else one for each member. So each question here is two keyset arms, and a vault of 100,000 items answers like
-one of a hundred (BARS.md P6). A moment is a number as one reads it, 20260703142005; a month is 202607.
+one of a hundred (README, P6). A moment is a number as one reads it, 20260703142005; a month is 202607.
 
 An item goes into the trash of the one who removes it: the one who added it, or an admin who sees it; for 30 days, and
 only that one can put it back.
@@ -15,12 +15,13 @@ import json
 from typing import Any, NamedTuple
 
 from homecircle import audiences, db, events, members, vault
+from homecircle.devices import places
 from homecircle.errors import NotAllowed, NotFound
 from homecircle.vault import Item
+from homecircle.vault.filters import ALL, Choice, Filter
 from homecircle.vault.words import for_search
 
 PAGE = 180  # fills rows of 3, 4, 5 and 6
-TRASH_LASTS = dt.timedelta(days=30)
 CAPTION_LIMIT = 300
 DESCRIPTION_LIMIT = 1000
 NEARBY = 3  # days round this one, where there is no memory of the day itself
@@ -52,29 +53,54 @@ class Memory(NamedTuple):
 
 
 class About(NamedTuple):
-    """What a page says about one item. `post` is the public id of the newest post one may see it in, or ''."""
+    """What a page says about one item. `post` is the public id of the newest post one may see it in, or ''.
+
+    `has_place`: the file tells where it was taken. `arrival`: see `vault.Label`; its owner's business alone.
+    `is_measured`: width and height are the file's own, not those of the picture that stands in for a too large one.
+    """
 
     member_id: int
     at: dt.datetime
     added_at: dt.datetime
     camera: str
     post: str
+    has_place: bool
+    arrival: str
+    is_measured: bool
 
 
-def months(member_id: int) -> list[Month]:
-    """Return the months that hold something the member may see, newest first."""
-    return [Month(*row) for row in db.rows(_MONTHS, {"me": member_id})]
+def months(member_id: int, wanted: Filter = ALL) -> list[Month]:
+    """Return the months that hold something (of what is wanted) the member may see, newest first."""
+    if wanted == ALL:
+        return [Month(*row) for row in db.rows(_MONTHS, {"me": member_id})]
+    counted = _COUNTED.format(wanted=wanted.condition)
+    return [Month(*row) for row in db.rows(counted, {"me": member_id, "first": 0, "end": 1 << 62, **wanted.values})]
 
 
-def page(member_id: int, month: int, after: str = "", limit: int = PAGE) -> tuple[list[Shot], str]:
+def size(member_id: int, month: int, wanted: Filter = ALL) -> int:
+    """Return how many shots (of those wanted) a month holds for the member."""
+    first, end = month * 10**8, (month + 1) * 10**8
+    values = {"me": member_id, "first": first, "end": end, **wanted.values}
+    found = db.row(_COUNTED.format(wanted=wanted.condition), values)
+    return int(found[1]) if found else 0
+
+
+def page(
+    member_id: int, month: int, after: str = "", limit: int = PAGE, wanted: Filter = ALL
+) -> tuple[list[Shot], str]:
     """Return up to `limit` shots of a month (202607), newest first, and the cursor of the next page or ''."""
     first, end = month * 10**8, (month + 1) * 10**8
-    return _page(_ask(member_id, PHOTOS, first, end, limit), after)
+    return _page(_ask(member_id, PHOTOS, first, end, limit), after, wanted)
 
 
 def files(member_id: int, after: str = "", limit: int = PAGE) -> tuple[list[Shot], str]:
     """Return a page of what is kept without being shown, newest first, and its cursor."""
     return _page(_ask(member_id, FILES, 0, 1 << 62, limit), after)
+
+
+def added_by(public_ids: list[str]) -> dict[str, int]:
+    """Return who added each of these items (that were found through the member who asks)."""
+    return dict(db.rows(_ADDED_BY, json.dumps(public_ids)))
 
 
 def of_post(public_id: str, member_id: int) -> list[Shot]:
@@ -97,7 +123,13 @@ def about(public_id: str, member_id: int) -> About:
     found = db.row(_ABOUT, {"id": public_id, "me": member_id})
     if found is None:
         raise NotFound
-    return About(found[0], _moment(found[1]), db.moment(found[2]), found[3], found[4] or "")
+    return About(found[0], _moment(found[1]), db.moment(found[2]), found[3], found[4] or "", bool(found[5]), found[6],
+                 bool(found[7]))  # fmt: skip
+
+
+def posts_with(public_id: str, member_id: int) -> list[Choice]:
+    """Return the posts the member may see that show an item, themselves or in a reply, newest first."""
+    return [Choice._make(row) for row in db.rows(_POSTS_WITH, {"id": public_id, "me": member_id})]
 
 
 def describe(public_id: str, member_id: int, caption: str, description: str) -> None:
@@ -120,10 +152,16 @@ def remove(public_ids: list[str], member_id: int, reader: int, *, is_admin: bool
     `reader` is as whom the device may see (0 while it is limited): `NotFound` for what it may not.
     """
     with db.transaction():
+        told: set[int] = set()
         for public_id in public_ids:
             owner = about(public_id, reader).member_id
             if owner != member_id and not is_admin:
                 raise NotAllowed("Only the one who added this can delete it.")
+            if (
+                owner != member_id and owner not in told and db.row(_FOR_EVERYONE, public_id)
+            ):  # else the log tells of it
+                told.add(owner)
+                places.note_deed(member_id, "took-away", members.roster()[owner].name)
             Item.update(deleted_at=db.now(), deleted_by=member_id).where(Item.public_id == public_id).execute()
             events.record("item.deleted", public_id, member_id, audiences.of([member_id]))
 
@@ -131,16 +169,16 @@ def remove(public_ids: list[str], member_id: int, reader: int, *, is_admin: bool
 def put_back(public_id: str, member_id: int) -> None:
     """Take an item out of one's own trash. `NotFound` when it is not there, or its 30 days are over."""
     found = Item.get_or_none(Item.public_id == public_id, Item.deleted_by == member_id)
-    if found is None or found.deleted_at is None or found.deleted_at < db.now() - TRASH_LASTS:
+    if found is None or found.deleted_at is None or found.deleted_at < db.now() - vault.TRASH_LASTS:
         raise NotFound
     with db.transaction():
-        Item.update(deleted_at=None, deleted_by=None).where(Item.id == found.id).execute()
+        Item.update(deleted_at=None, deleted_by=None, left_with="").where(Item.id == found.id).execute()
         events.record("item.restored", public_id, member_id, audiences.of([member_id]))
 
 
 def trash(member_id: int) -> list[tuple[vault.Tile, dt.datetime]]:
     """Return the items in one's own trash and when each went there, newest first."""
-    oldest = int((db.now() - TRASH_LASTS).timestamp())
+    oldest = int((db.now() - vault.TRASH_LASTS).timestamp())
     return [(vault.tile(row[1:]), db.moment(row[0])) for row in db.rows(_TRASH, member_id, oldest, PAGE)]
 
 
@@ -155,7 +193,7 @@ def memory(member_id: int, today: dt.date, reader: int) -> Memory | None:
         values = {"who": member_id, "me": reader, "days": json.dumps(days), "today": _day(today), "year": today.year}
         found = db.row(_MEMORY, values)
         if found:
-            day = dt.date(found[0] // 10000, found[0] // 100 % 100, found[0] % 100)
+            day = _date(found[0])
             return Memory(day, today.year - day.year, found[1], on_day(reader, day, 1)[0])
     return None
 
@@ -188,13 +226,14 @@ def _ask(member_id: int, shelf: int, first: int, end: int, limit: int) -> dict[s
     return {"me": member_id, "shelf": shelf, "first": first, "at": end, "item": 0, "limit": limit}
 
 
-def _page(asked: dict[str, int], after: str) -> tuple[list[Shot], str]:
+def _page(asked: dict[str, int], after: str, wanted: Filter = ALL) -> tuple[list[Shot], str]:
     """One page and its cursor; `after` is the public id of the last shot of the page before."""
     place = after and db.row(_PLACE, {"id": after, "me": asked["me"]})
     if place and place[0] < asked["at"]:
         asked |= {"at": place[0], "item": place[1]}
     limit = asked["limit"]
-    found = [_shot(row) for row in db.rows(_PAGE, asked | {"limit": limit + 1})]
+    sql = _PAGE if wanted == ALL else _WANTED.format(wanted=wanted.condition)
+    found = [_shot(row) for row in db.rows(sql, asked | {"limit": limit + 1} | wanted.values)]
     return found[:limit], found[limit - 1].tile.id if len(found) > limit else ""
 
 
@@ -204,7 +243,12 @@ def _shot(row: tuple[Any, ...]) -> Shot:
 
 def _moment(at: int) -> dt.datetime:
     """A wall clock's moment from its number; it has no zone."""
-    return dt.datetime(at // 10**10, at // 10**8 % 100, at // 10**6 % 100, at // 10000 % 100, at // 100 % 100, at % 100)  # noqa: DTZ001
+    day, clock = divmod(at, 10**6)
+    return dt.datetime.combine(_date(day), dt.time(clock // 10000, clock // 100 % 100, clock % 100))
+
+
+def _date(day: int) -> dt.date:
+    return dt.date(day // 10000, day // 100 % 100, day % 100)
 
 
 def _day(day: dt.date) -> int:
@@ -225,6 +269,17 @@ SELECT place.at, {_COLUMNS} FROM (
   ORDER BY at DESC, item_id DESC LIMIT :limit) AS place
 CROSS JOIN item ON item.id = place.item_id CROSS JOIN original ON original.id = item.original_id
 ORDER BY place.at DESC, place.item_id DESC"""
+# Of a filtered set: every place of the month (or of all) is looked at. A place for everyone is there for nobody else.
+_WANTED = f"""
+SELECT place.at, {_COLUMNS} FROM item_place AS place CROSS JOIN item ON item.id = place.item_id
+CROSS JOIN original ON original.id = item.original_id
+WHERE place.reader_id IN (0, :me) AND shelf = :shelf AND place.at >= :first
+  AND (place.at, place.item_id) < (:at, :item) AND {{wanted}}
+ORDER BY place.at DESC, place.item_id DESC LIMIT :limit"""
+_COUNTED = """
+SELECT place.at / 100000000 AS month, count(*) FROM item_place AS place JOIN item ON item.id = place.item_id
+WHERE place.reader_id IN (0, :me) AND shelf = 0 AND place.at >= :first AND place.at < :end AND {wanted}
+GROUP BY 1 ORDER BY 1 DESC"""
 _PLACE = """
 SELECT at, item_id FROM item_place WHERE item_id = (SELECT id FROM item WHERE public_id = :id) AND reader_id IN (0, :me)
 LIMIT 1"""
@@ -234,10 +289,13 @@ JOIN item ON item.id = post_item.item_id AND item.deleted_at IS NULL JOIN origin
 JOIN (SELECT item_id, max(at) AS at FROM item_place WHERE item_id IN (
   SELECT item_id FROM post_item WHERE post_id = ?1) GROUP BY item_id) AS place ON place.item_id = item.id
 WHERE post_item.post_id = ?1 ORDER BY position"""
+_ADDED_BY = "SELECT public_id, member_id FROM item WHERE public_id IN (SELECT value FROM json_each(?))"
 _SOME = f"""
 SELECT place.at, {_COLUMNS} FROM item JOIN original ON original.id = item.original_id
 JOIN item_place AS place ON place.item_id = item.id AND place.reader_id IN (0, :me)
 WHERE item.public_id IN (SELECT value FROM json_each(:ids)) AND item.deleted_at IS NULL"""
+_FOR_EVERYONE = """
+SELECT 1 FROM item_place JOIN item ON item.id = item_id WHERE item.public_id = ? AND reader_id = 0"""
 _MAY_SEE = audiences.VISIBLE.replace("audience_id", "post.audience_id", 2).replace("?", ":me")
 _ABOUT = f"""
 SELECT item.member_id, place.at, item.added_at, original.camera, (
@@ -245,13 +303,23 @@ SELECT item.member_id, place.at, item.added_at, original.camera, (
     AND {_MAY_SEE} AND post.id IN (
       SELECT post_id FROM post_item WHERE item_id = item.id
       UNION SELECT post_id FROM message_item JOIN message ON message.id = message_id AND message.deleted_at IS NULL
-        WHERE item_id = item.id)))
+        WHERE item_id = item.id))), original.has_place, item.arrival,
+  original.poster_id IS NULL OR item.kind = 'video'
 FROM item JOIN original ON original.id = item.original_id
 JOIN item_place AS place ON place.item_id = item.id AND place.reader_id IN (0, :me)
 WHERE item.public_id = :id AND item.deleted_at IS NULL"""
+_POSTS_WITH = f"""
+SELECT post.public_id, post.author_id, post.text, post.kind, post.shared_at FROM item JOIN post ON post.id IN (
+  SELECT post_id FROM post_item WHERE item_id = item.id
+  UNION SELECT post_id FROM message_item JOIN message ON message.id = message_id AND message.deleted_at IS NULL
+    WHERE item_id = item.id)
+WHERE item.public_id = :id AND item.deleted_at IS NULL AND post.deleted_at IS NULL AND {_MAY_SEE}
+ORDER BY post.id DESC LIMIT 20"""
 _TRASH = f"""
 SELECT item.deleted_at, {vault.TILE_COLUMNS} FROM item JOIN original ON original.id = item.original_id
-WHERE item.deleted_by = ? AND item.deleted_at > ? ORDER BY item.deleted_at DESC, item.id DESC LIMIT ?"""
+WHERE item.deleted_by = ? AND item.deleted_at > ?
+  AND NOT EXISTS (SELECT 1 FROM post WHERE item.left_with <> '' AND post.public_id = item.left_with)
+ORDER BY item.deleted_at DESC, item.id DESC LIMIT ?"""
 _MEMORY = """
 SELECT place.at / 1000000 AS day, count(*) AS n, (
   SELECT count(*) FROM (

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from homecircle.vault.fragments import Fragments
 from homecircle.vault.images import Undrawable, sniff
 
 TYPES = frozenset({"video/mp4", "video/quicktime", "video/webm"})
@@ -202,13 +203,17 @@ class _Movie:
         self._track = _Track()
         self._scale = 0
         self._has_fragments = self._has_others = False
+        self._fragments = Fragments(reader.read, RANGE_LIMIT)
         self._sees: dict[bytes, Callable[[int, int], None]] = {
             b"mvhd": self._movie_head, b"mehd": self._fragments_head, b"tkhd": self._track_head,
-            b"hdlr": self._handler, b"trak": self._new_track, b"mvex": self._fragmented,
+            b"hdlr": self._handler, b"trak": self._new_track, b"mvex": self._fragmented, **self._fragments.sees,
         }  # fmt: skip
 
     def walk_file(self) -> None:
-        self._walk(b"", 0, self.reader.size)
+        try:
+            self._walk(b"", 0, self.reader.size)
+        finally:  # also of what was too much to look at to its end
+            self.found.duration = self.found.duration or min(self._fragments.seconds, 1e6)
         if self._has_fragments and self._has_others:
             self.found.is_cleanable = False  # its samples lie scattered over the fragments
 
@@ -273,6 +278,7 @@ class _Movie:
 
     def _track_head(self, body: int, _stop: int) -> None:
         """Width and height as shown, through the matrix (a b u, c d v, x y w): a quarter turn has b and c."""
+        self._fragments.begin_track(body)
         at = body + (52 if self.reader.number(body, 1) else 40)
         a, b, _u, c, d = struct.unpack(">5i", self.reader.read(at, 20))
         width, height = (self.reader.number(at + 36 + 4 * each, 4) >> 16 for each in (0, 1))

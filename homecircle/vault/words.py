@@ -1,7 +1,7 @@
 """How words are written so that search finds them: scripts without spaces are split into letters.
 
 SQLite's unicode61 takes a run of letters for one word, so of a sentence in Chinese nothing but its beginning would be
-found. What holds no such letter is '' here: the text itself is what search reads (BARS.md: no LIKE).
+found. What holds no such letter is '' here: the text itself is what search reads.
 """
 
 from __future__ import annotations

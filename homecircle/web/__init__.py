@@ -19,12 +19,15 @@ from homecircle import config, db
 from homecircle.errors import HouseError
 from homecircle.web import (
     admin,
+    arriving,
     asking,
+    bringing,
     circle,
     devices,
     doors,
     feed,
     guard,
+    keeping,
     live,
     members,
     notices,
@@ -34,7 +37,10 @@ from homecircle.web import (
     settings,
     setup,
     shared,
+    strips,
     threads,
+    trash,
+    upkeep,
     uploads,
     vault,
 )
@@ -49,6 +55,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "HC-Home": "1",  # ours: a page drops what it sent only on home's own word, not on that of a café's sign-in page
 }
 SENTENCES = {
     400: "HomeCircle could not understand that. Please go back and try again.",
@@ -73,9 +80,12 @@ def create_app(house: House) -> Flask:
     app.before_request(_open)
     guard.install(app)
     rendering.install(app)
+    strips.install(app)
     for page in (
         feed,
         threads,
+        trash,
+        keeping,
         vault,
         search,
         uploads,
@@ -84,12 +94,15 @@ def create_app(house: House) -> Flask:
         notices,
         devices,
         setup,
+        arriving,
         settings,
         circle,
         live,
         asking,
         shared,
         admin,
+        bringing,
+        upkeep,
     ):
         app.register_blueprint(page.pages)
     app.add_url_rule("/static/<version>/<path:path>", "static", guard.anyone(_static))
@@ -160,12 +173,14 @@ def _refuse(error: HouseError) -> Response:
 def _refuse_http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
-        return error.get_response()  # type: ignore[return-value]
+        return error.get_response()  # type: ignore[return-value]  # typed as the base of flask's own
     return _error(status, gettext(SENTENCES.get(status, SENTENCES[400])))
 
 
 def _apologise(error: Exception) -> Response:
     """The thread's edge: the one place where a page's bug is caught, with its traceback and without its words."""
+    if told := db.refusal(error):
+        return _refuse(told)
     log.error("page %s failed", request.endpoint, exc_info=error)
     return _error(500, gettext(SENTENCES[500]))
 
@@ -179,7 +194,7 @@ def _error(status: int, sentence: str) -> Response:
 
 
 def _dress(answer: Response) -> Response:
-    """The header set of SCREENS.md section 20, on every answer; and gzip for pages that cross a network."""
+    """The header set on every answer; and gzip for pages that cross a network."""
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
     answer.headers.setdefault("Cache-Control", "private, no-store")
@@ -191,7 +206,7 @@ def _dress(answer: Response) -> Response:
 
 
 def _may_pack(answer: Response) -> bool:
-    # Behind a tunnel every peer is loopback, so the *Host* tells whether a network lies between (BARS.md).
+    # Behind a tunnel every peer is loopback, so the *Host* tells whether a network lies between.
     host = doors.split_host(request.headers.get("Host", ""))[0]
     accepted = "gzip" in request.headers.get("Accept-Encoding", "")
     return accepted and host not in doors.LOOPBACK and (answer.content_length or 0) > 800

@@ -1,12 +1,14 @@
-"""The pages of looking after the house: who asks to be let in, the twelve places, the away address."""
+"""The pages of looking after the house: who asks to come in, places, the away address, after a restore, links."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, request
+from flask_babel import gettext
 
-from homecircle import circle, db, devices, members
+from homecircle import circle, db, devices
 from homecircle.devices import Answer
 from homecircle.errors import HouseError
+from homecircle.vault import previews
 from homecircle.web import doorstep, guard, rendering
 
 pages = Blueprint("admin", __name__, url_prefix="/house")
@@ -87,14 +89,46 @@ def open_asking() -> Response:
     return rendering.lead_to("admin.away")
 
 
+@pages.get("/restored")
+@guard.admin
+def restored() -> Response:
+    """After a restore: which devices are still the family's?"""
+    return _restored({})
+
+
+@pages.post("/restored")
+@guard.admin
+def take_back() -> Response:
+    """The ticked devices come back, the others are signed out for good."""
+    try:
+        devices.take_back(request.form.getlist("devices"), g.me)
+    except HouseError as error:
+        return _restored(doorstep.problems(error), error.status)
+    return rendering.lead_to("house.index")
+
+
+@pages.get("/links")
+@guard.admin
+def links() -> str:
+    """Whether HomeCircle asks the pages behind links what they are."""
+    return rendering.page("admin/links.html", is_on=circle.get().link_previews)
+
+
+@pages.post("/links")
+@guard.admin
+def save_links() -> Response:
+    """Turn link previews on or off."""
+    previews.turn(g.me, is_on=request.form.get("on") == "1")
+    return rendering.lead_to("admin.links")
+
+
 def _waiting() -> dict[str, object]:
-    lines = doorstep.lines(devices.everyone(), coarse=True)
-    people = [(face, [each for each in lines if each.owner == face]) for face in members.present().values()]
-    return {"asks": devices.waiting(g.me), "people": people, "is_full": len(lines) >= devices.LIMIT}
+    return {"asks": devices.waiting(g.me), "people": doorstep.people(), "is_full": devices.count() >= devices.LIMIT}
 
 
 def _asks(problems: dict[str, str], status: int = 200) -> Response:
-    return make_response(rendering.page("admin/asks.html", **_waiting(), errors=problems), status)
+    toast = gettext("It is in.") if request.args.get("let_in") else None
+    return make_response(rendering.page("admin/asks.html", **_waiting(), errors=problems, toast=toast), status)
 
 
 def _devices(problems: dict[str, str], status: int = 200) -> Response:
@@ -108,3 +142,10 @@ def _away(problems: dict[str, str], status: int = 200) -> Response:
     opened = until if until and until > db.now() else None
     address = request.form.get("away_address", circle.get().away_address)
     return make_response(rendering.page("admin/away.html", address=address, open_until=opened, errors=problems), status)
+
+
+def _restored(problems: dict[str, str], status: int = 200) -> Response:
+    found = doorstep.lines(devices.suspended(), coarse=True)
+    ticked = set(request.form.getlist("devices"))
+    drawn = rendering.page("admin/restored.html", devices=found, ticked=ticked, errors=problems)
+    return make_response(drawn, status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, request, url_for
 
-from homecircle import devices
+from homecircle import devices, membership
 from homecircle.errors import HouseError
 from homecircle.web import doorstep, guard, rendering
 
@@ -39,7 +39,8 @@ def new() -> Response:
 def create() -> Response:
     """Ask under a name."""
     try:
-        secret, _ = devices.ask(request.form.get("name", ""), doorstep.device_kind(), guard.caller())
+        secret, _ = devices.ask(request.form.get("name", ""), doorstep.device_kind(), guard.caller(),
+                                request.cookies.get(COOKIE, ""))  # fmt: skip
     except HouseError as error:
         return _form(doorstep.problems(error), error.status)
     return _waits(secret)
@@ -108,7 +109,7 @@ def ask_away() -> Response:
     """Ask for the away door: two words are shown, an own away device or an admin's picks them."""
     try:
         ticket = devices.look(request.form.get("secret", ""), guard.caller())
-        secret, _ = devices.ask_to_cross(ticket, guard.caller())
+        secret, _ = devices.ask_to_cross(ticket, guard.caller(), request.cookies.get(COOKIE, ""))
     except HouseError as error:
         return doorstep.told(error, "asking/carry.html", action="/join/away")
     return _waits(secret)
@@ -122,7 +123,7 @@ def _waits(secret: str) -> Response:
 
 
 def _come_in(found: devices.Standing) -> Response:
-    token, _ = devices.claim(request.cookies.get(COOKIE, ""), g.door)
+    token, _ = membership.claim(request.cookies.get(COOKIE, ""), g.door)
     answer = doorstep.enter(token, "member" if found.is_new else "device")
     answer.delete_cookie(COOKIE, path="/hello", secure=g.door == "away", httponly=True, samesite="Lax")
     return answer

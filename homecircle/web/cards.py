@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-from homecircle import db, feed, members, notices, threads
+from flask_babel import gettext
+
+from homecircle import db, drafts, feed, members, notices, threads
 from homecircle.devices import Pass
 from homecircle.members import Face
-from homecircle.vault import Tile
+from homecircle.vault import Tile, previews
+from homecircle.vault.previews import Preview
 
 
 class Reply(NamedTuple):
@@ -24,6 +27,7 @@ class Reply(NamedTuple):
     may_delete: bool
     quote: tuple[str, str, str] | None
     tiles: list[Tile]
+    photos: int
 
 
 class Card(NamedTuple):
@@ -44,8 +48,19 @@ class Card(NamedTuple):
     my_mark: str | None = None
     messages: tuple[Reply, ...] = ()
     earlier: bool = False
-    draft: bool = False
     more_coming: bool = False
+    links: tuple[Preview, ...] = ()
+
+
+class DraftCard(NamedTuple):
+    """What `feed/_draft.html` draws: a post that waits for its first item. `percent` is how much of all is here."""
+
+    id: str
+    author: Face
+    text: str
+    audience: tuple[Face, ...] | None
+    coming: int
+    percent: int
 
 
 def cards(entries: list[feed.Entry], me: Pass, visit: notices.Visit | None = None) -> list[Card]:
@@ -54,6 +69,7 @@ def cards(entries: list[feed.Entry], me: Pass, visit: notices.Visit | None = Non
     tiles, marks, talk, roster = (
         feed.items_of(entries), feed.marks_of(entries), threads.last_few(numbers), members.roster()
     )  # fmt: skip
+    linked = _linked(entries)
     drawn = []
     for entry in entries:
         lines, earlier = talk.get(entry.number, ([], False))
@@ -62,14 +78,30 @@ def cards(entries: list[feed.Entry], me: Pass, visit: notices.Visit | None = Non
             marks=tuple((roster[one], mark) for one, mark in marks.get(entry.number, ())),
             my_mark=next((mark for one, mark in marks.get(entry.number, ()) if one == me.id), None),
             messages=tuple(_reply(line, roster, me, []) for line in lines), earlier=earlier,
+            links=tuple(linked.get(entry.number, ())), more_coming=entry.is_filling,
             seen=visit is None or entry.number <= visit.post or made.own,
         ))  # fmt: skip
     return drawn
 
 
+def words(text: str, kind: str, author: str) -> str:
+    """Return the words of a post: those that were written, or what its kind says in the reader's language."""
+    return str(gettext("%(names)s joined", names=author)) if kind == "joined" else text
+
+
 def card(public_id: str, me: Pass) -> Card:
     """Return the card of one post; `NotFound` when the member may not see it."""
     return cards([feed.entry(public_id, me.reader)], me)[0]
+
+
+def waiting(me: Pass) -> list[DraftCard]:
+    """Return the cards of one's own drafts, newest first."""
+    return [_draft(each) for each in drafts.of_author(me.id, me.reader)]
+
+
+def draft(public_id: str, me: Pass) -> DraftCard:
+    """Return the card of one's own draft; `NotFound` for any other."""
+    return _draft(drafts.get(public_id, me.id, me.reader))
 
 
 def replies(post: feed.Post, me: Pass) -> list[Reply]:
@@ -79,15 +111,30 @@ def replies(post: feed.Post, me: Pass) -> list[Reply]:
     return [_reply(line, roster, me, tiles.get(line.number, [])) for line in lines]
 
 
+def _draft(found: drafts.Waiting) -> DraftCard:
+    roster = members.roster()
+    audience = tuple(roster[each] for each in found.audience) if found.audience else None
+    return DraftCard(found.id, roster[found.author_id], found.text, audience, found.coming, int(100 * found.share))
+
+
+def _linked(entries: list[feed.Entry]) -> dict[int, list[Preview]]:
+    """The previews of posts whose words hold a link: most pages have none, and ask nothing."""
+    numbers = [entry.number for entry in entries if "://" in entry.text]
+    return previews.of_posts(numbers) if numbers else {}
+
+
 def _card(entry: feed.Entry, tiles: list[Tile], roster: dict[int, Face], me: Pass) -> Card:
     own = entry.author_id == me.id
     audience = tuple(roster[each] for each in entry.audience) if entry.audience else None
-    return Card(entry.id, roster[entry.author_id], entry.text, db.moment(entry.shared_at), entry.edited_at is not None,
-                audience, tiles, own, own, own or me.is_admin)  # fmt: skip
+    author = roster[entry.author_id]
+    text = words(entry.text, entry.kind, author.name)
+    return Card(entry.id, author, text, db.moment(entry.shared_at), entry.edited_at is not None, audience, tiles, own,
+                own and not entry.kind, own or me.is_admin)  # fmt: skip
 
 
 def _reply(line: threads.Line, roster: dict[int, Face], me: Pass, tiles: list[Tile]) -> Reply:
     own, said = line.author_id == me.id, db.moment(line.said_at)
     quote = (roster[line.quote[0]].name, line.quote[1], line.quote[2]) if line.quote else None
     return Reply(line.id, roster[line.author_id], line.text, said, line.edited_at is not None, own,
-                 own and said > db.now() - threads.EDIT_LASTS, own or me.is_admin, quote, tiles)  # fmt: skip
+                 own and said > db.now() - threads.EDIT_LASTS, own or me.is_admin, quote, tiles,
+                 line.photos)  # fmt: skip

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from flask import Blueprint
-from flask_babel import gettext
+from flask_babel import format_date, gettext
 
 from homecircle import __version__, backup, circle, db, members, membership
-from homecircle.web import guard, rendering
+from homecircle.vault import growth
+from homecircle.web import guard, rendering, strips
 from homecircle.web.house import house
 
 pages = Blueprint("house", __name__, url_prefix="/house")
@@ -30,7 +31,8 @@ def index() -> str:
     lines = [_safety(state) for state in backup.states()]
     return rendering.page("house/index.html", free=folder.free(), total=folder.total(), folder=str(folder.root),
                           addresses=house().addresses(), away=circle.get().away_address, safety=lines,
-                          version=__version__)  # fmt: skip
+                          version=__version__, room=_room(), strip=strips.strip(is_fresh=True), jobs=strips.lines(),
+                          work=house().work(), worst=strips.worst())  # fmt: skip
 
 
 @pages.get("/log")
@@ -46,6 +48,12 @@ def kept() -> str:
     """What is kept and where, honestly."""
     folder = house().folder
     return rendering.page("house/kept.html", place=str(folder.root), free=folder.free(), total=folder.total())
+
+
+def _room() -> str:
+    """The month until about which there is room, in words; '' when it is too early to say."""
+    day = growth.room_until(house().folder)
+    return str(format_date(day, "MMMM yyyy")) if day else ""
 
 
 def _safety(state: backup.State) -> SafetyLine:
@@ -69,9 +77,14 @@ def _sentence(deed: membership.Deed) -> str:
         "unmade-admin": gettext("took looking after HomeCircle from %(about)s", about=deed.about),
         "invited": gettext("invited %(about)s", about=deed.about),
         "took-down": gettext("took down a post of %(about)s", about=deed.about),
+        "took-away": gettext("took away photos or files of %(about)s", about=deed.about),
+        "took-back-reply": gettext("took away a reply of %(about)s", about=deed.about),
         "let-in": gettext("let %(about)s in", about=deed.about),
         "opened-asking": gettext("opened asking from outside for ten minutes"),
         "set-away": gettext("set the address away from home: %(about)s", about=deed.about or "–"),
+        "took-back": gettext("said after a restore which devices are still ours: %(about)s", about=deed.about or "–"),
+        "previews-on": gettext("turned link previews on"),
+        "previews-off": gettext("turned link previews off"),
         "signed-out": gettext("signed out a device of %(about)s", about=deed.about),
     }
     return str(sentences.get(deed.verb, f"{deed.verb} {deed.about}"))

@@ -20,13 +20,12 @@ pages = Blueprint("devices", __name__)
 @pages.get("/hello")
 @guard.anyone
 def hello() -> Response:
-    """What a device that is not paired sees: three ways in, no name of anybody."""
+    """What a device that is not paired sees: three ways in, no name of anybody (but its own, when it was ours)."""
     if g.me is not None or g.tablet is not None:
         return rendering.lead_to("feed.index" if g.me else "shared.index")
     house().note_stranger(doorstep.device_kind())
-    signed_out = guard.was_signed_out()
-    answer = make_response(_hello(signed_out=signed_out))
-    return guard.let_out(answer) if signed_out else answer
+    answer = make_response(rendering.page("devices/hello.html", errors={}, code="", **_door()))
+    return answer if guard.was_signed_out() is None else guard.empty(answer)
 
 
 @pages.post("/hello")
@@ -36,8 +35,7 @@ def hello_with_code() -> Response:
     try:
         return doorstep.pair(devices.look_code(request.form.get("code", ""), _stranger()), "/hello")
     except HouseError as error:
-        return doorstep.told(error, "devices/hello.html", code=request.form.get("code", ""), signed_out=False,
-                             may_ask=devices.may_ask(g.door))  # fmt: skip
+        return doorstep.told(error, "devices/hello.html", code=request.form.get("code", ""), **_door())
 
 
 @pages.get("/join")
@@ -115,6 +113,25 @@ def create() -> Response:
     return make_response(rendering.page("devices/invitation.html", shown=doorstep.shown(made), is_shared=False))
 
 
+@pages.get("/devices/program")
+@guard.own
+def program() -> Response:
+    """What a program may do, and its name."""
+    return _program({})
+
+
+@pages.post("/devices/program")
+@guard.own
+def new_program() -> Response:
+    """Add a program that brings files: its token is shown once."""
+    name = request.form.get("name", "")
+    try:
+        token = devices.add_program(g.me, name)
+    except HouseError as error:
+        return _program(doorstep.problems(error), error.status)
+    return _program({}, token=token, address=request.host_url.rstrip("/") + "/uploads")
+
+
 @pages.post("/devices/<public_id>/delete")
 def delete(public_id: str) -> Response:
     """Sign a device out; this one goes back to the door with an empty store."""
@@ -151,12 +168,22 @@ def disagree(public_id: str) -> Response:
     return _back()
 
 
+@pages.get("/devices/asks")
+@guard.own
+def asks() -> str:
+    """Who waits at the door for my answer: the fragment that comes to every page while somebody does."""
+    waiting, people = devices.waiting(g.me), doorstep.people() if g.me.is_admin else []
+    mine = doorstep.lines(devices.of_member(g.me.id))
+    return rendering.page("devices/_door.html", asks=waiting, people=people, devices=mine)
+
+
 @pages.post("/devices/asks/<public_id>")
 @guard.own
 def grant(public_id: str) -> Response:
-    """Let a device of mine in at the away door: its words were picked here."""
+    """Let a device of mine in, or one that came back: its words were picked here."""
+    words, device = request.form.get("words", ""), request.form.get("device", "")
     try:
-        devices.grant(public_id, Answer(request.form.get("words", "")), g.me)
+        devices.grant(public_id, Answer(words, g.me.member, device), g.me)
     except HouseError as error:
         return _index(doorstep.problems(error), error.status)
     return _back()
@@ -251,18 +278,27 @@ def _invitation(caller: Caller) -> Invitation:
     return devices.look(secret, caller) if secret else devices.look_code(request.form.get("code", ""), caller)
 
 
-def _hello(*, signed_out: bool) -> str:
-    return rendering.page("devices/hello.html", errors={}, code="", signed_out=signed_out,
-                          may_ask=devices.may_ask(g.door))  # fmt: skip
+def _door() -> dict[str, object]:
+    """What the door shows: whose this very browser was before it was signed out, and whether one may ask."""
+    was = guard.was_signed_out()
+    face = members.present().get(was) if was else None
+    return {"signed_out": was is not None, "was": face._replace(stamp="") if face else None,
+            "may_ask": devices.may_ask(g.door), "is_suspended": guard.is_suspended()}  # fmt: skip
 
 
 def _index(problems: dict[str, str], status: int = 200) -> Response:
-    asks = [each for each in devices.waiting(g.me) if each.device_id is not None]
     drawn = rendering.page(
-        "devices/index.html", devices=doorstep.lines(devices.of_member(g.me.id)), errors=problems, asks=asks,
+        "devices/index.html", devices=doorstep.lines(devices.of_member(g.me.id)), errors=problems,
+        asks=[] if g.me.is_admin else devices.waiting(g.me),
         added=doorstep.lines(devices.added_for(g.me.id)), chairs=devices.chairs(g.me.id), limited=g.me.limited,
         away_address=circle.get().away_address, is_outside=devices.has_token(g.me.device_id, "away"),
     )  # fmt: skip
+    return make_response(drawn, status)
+
+
+def _program(problems: dict[str, str], status: int = 200, *, token: str = "", address: str = "") -> Response:
+    drawn = rendering.page("devices/program.html", name=request.form.get("name", ""), errors=problems, token=token,
+                           address=address, piece=8)  # fmt: skip
     return make_response(drawn, status)
 
 

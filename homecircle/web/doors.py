@@ -2,7 +2,7 @@
 
 `server` wraps the application once for each listening socket and names its door there. Home answers to its own names
 and addresses, followed as they change; away answers to the one away host alone. Any other Host gets 421 with help and
-no data (BARS.md X4). Forwarded headers are believed at the away door from a configured proxy only, right-most address;
+no data. Forwarded headers are believed at the away door from a configured proxy only, right-most address;
 elsewhere they are ignored, never refused. No privilege ever follows from a source address.
 """
 
@@ -84,7 +84,7 @@ def at(door: str, application: WSGIApplication) -> WSGIApplication:
 def split_host(host: str) -> tuple[str, int | None]:
     """Return (name in small letters without brackets and trailing dot, port or None); ('', None) for what is no host.
 
-    Written by hand because Flask's TRUSTED_HOSTS refuses IPv6, capitals and trailing dots (BARS.md, section 3).
+    Written by hand because Flask's TRUSTED_HOSTS refuses IPv6, capitals and trailing dots.
     """
     text = host.strip().lower()
     name, colon, port = text.rpartition(":")

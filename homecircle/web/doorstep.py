@@ -9,7 +9,7 @@ from flask import Response, g, make_response, request
 from flask_babel import gettext
 from markupsafe import Markup
 
-from homecircle import devices, members, vault
+from homecircle import devices, members, membership, vault
 from homecircle.devices import Device, Invitation, Offer
 from homecircle.errors import HouseError, HouseFull
 from homecircle.web import guard, rendering
@@ -64,6 +64,13 @@ class DeviceLine(NamedTuple):
     door: str
 
 
+def offer() -> Offer:
+    """Make the invitation for a new person that the form asks for."""
+    form, role = request.form, "admin" if request.form.get("admin") else "member"
+    return devices.offer("member", form.get("name", ""), g.me.id, role=role, once=form.get("once"), door=g.door,
+                         welcome=form.get("welcome", ""))  # fmt: skip
+
+
 def pair(invitation: Invitation, action: str = "/join") -> Response:
     """Pair the browser that asks and lead it on: a new person to *Who are you*, an own device home.
 
@@ -72,7 +79,7 @@ def pair(invitation: Invitation, action: str = "/join") -> Response:
     if invitation.kind == "here":
         return enter(devices.use_here(invitation, g.door)[0], invitation.kind)
     try:
-        token, _ = devices.pair(invitation, g.door, device_kind(), request.form.get("replaced", ""))
+        token, _ = membership.pair(invitation, g.door, device_kind(), request.form.get("replaced", ""))
     except HouseFull as error:
         return _replacing(invitation, action, error)
     return enter(token, invitation.kind)
@@ -81,6 +88,8 @@ def pair(invitation: Invitation, action: str = "/join") -> Response:
 def enter(token: str, kind: str) -> Response:
     """Give this browser its token and lead it on, by the kind of the invitation it came with."""
     pages = {"member": "devices.join_you", "setup": "setup.welcome", "shared": "shared.index"}
+    if kind == "member" and (new := devices.recognise(token, g.door)):  # who joins reads on in the words they came with
+        members.update(members.get(new.id), language=rendering.language())
     return guard.let_in(rendering.lead_to(pages.get(kind, "feed.index")), token)
 
 
@@ -118,6 +127,12 @@ def lines(found: list[Device], *, coarse: bool = False) -> list[DeviceLine]:
                    each.limited_until, "away" if each.id in outside else "home")
         for each in found
     ]  # fmt: skip
+
+
+def people() -> list[tuple[members.Face, list[DeviceLine]]]:
+    """Return everyone with their devices, as an admin sees them."""
+    found = lines(devices.everyone(), coarse=True)
+    return [(face, [each for each in found if each.owner == face]) for face in members.present().values()]
 
 
 def save_profile() -> None:
@@ -163,7 +178,7 @@ def _replacing(invitation: Invitation, action: str, error: HouseFull) -> Respons
     if not own:
         raise error
     kept = {name: request.form[name] for name in ("secret", "code", "words") if request.form.get(name)}
-    drawn = rendering.page("devices/replace.html", devices=lines(own), fields=kept, action=action, errors={})
+    drawn = rendering.page("devices/replace.html", devices=lines(own), fields=kept, action=action)
     return make_response(drawn, error.status)
 
 

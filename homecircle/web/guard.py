@@ -5,8 +5,7 @@ members as well, ``@own`` to shared devices and to those that somebody else has 
 shared device the pages about oneself and the house (`PRIVATE`) are closed too, media are not kept, and ten minutes
 without a person's doing lead back to *Who is here?*. Unsafe methods must come from the same origin:
 ``Sec-Fetch-Site``, when present, is ``same-origin`` (on http://homecircle.local Chromium sends none); ``Origin``, when
-present, equals this request's scheme and host exactly; neither is only right for a program with a bearer token
-(BARS.md, section 3).
+present, equals this request's scheme and host exactly; neither is only right for a program with a bearer token.
 """
 
 from __future__ import annotations
@@ -25,50 +24,57 @@ COOKIES = {"home": "hc_lan", "away": "__Host-hc"}
 COOKIE_LASTS = 400 * 86400  # seconds; the longest that browsers keep
 SAFE = {"GET", "HEAD", "OPTIONS"}
 BODY_OF_STRANGERS = 64 << 10
-PRIVATE = {"settings", "devices", "setup", "admin"}  # pages that a shared device does not open, unless marked
+PRIVATE = {
+    "settings",
+    "devices",
+    "setup",
+    "arriving",
+    "admin",
+    "bringing",
+}  # pages that a shared device does not open, unless marked
+SERVE = "homecircle.serve"  # where the server wants to be told for which device a request is answered
 EMPTIED = '"cache", "storage"'
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def anyone(view: View) -> View:
     """Open a view to strangers."""
-    view.open_to = "anyone"  # type: ignore[attr-defined]
-    return view
+    return _marked(view, open_to="anyone")
 
 
 def admin(view: View) -> View:
     """Open a view to admins only."""
-    view.open_to = "admins"  # type: ignore[attr-defined]
-    return view
+    return _marked(view, open_to="admins")
 
 
 def own(view: View) -> View:
     """Open a view to a member's own devices only: not on a shared one, nor on one that is still limited."""
-    view.open_to = "own"  # type: ignore[attr-defined]
-    return view
+    return _marked(view, open_to="own")
 
 
 def at_tablet(view: View) -> View:
     """Open a view to whoever stands at a shared device, with or without a face."""
-    view.open_to = "tablet"  # type: ignore[attr-defined]
-    return view
+    return _marked(view, open_to="tablet")
 
 
 def everywhere(view: View) -> View:
     """Leave a view of a private noun open on shared devices."""
-    view.is_everywhere = True  # type: ignore[attr-defined]
-    return view
+    return _marked(view, is_everywhere=True)
 
 
 def programs(view: View) -> View:
     """Open a view to members, and to programs that bring a bearer token instead of a cookie."""
-    view.open_to = "programs"  # type: ignore[attr-defined]
-    return view
+    return _marked(view, open_to="programs")
 
 
 def medium(view: View) -> View:
     """Say that a view answers with something that is no page: strangers get 401 instead of being led to the door."""
-    view.is_medium = True  # type: ignore[attr-defined]
+    return _marked(view, is_medium=True)
+
+
+def _marked(view: View, **marks: object) -> View:
+    """Note on the view itself what `admit` asks of it; a decorator put round it carries the note on."""
+    vars(view).update(marks)
     return view
 
 
@@ -86,6 +92,7 @@ def admit() -> Response | tuple[str, int] | None:
     if g.me is None and open_to != "anyone":
         return _turn_away(view)
     if g.me is not None:
+        request.environ.get(SERVE, _nothing)(g.me)
         devices.note_use(g.me, is_active=_is_a_persons_doing(view))
         return _keep_private(view, open_to)
     return None
@@ -107,13 +114,23 @@ def let_in(answer: Response, token: str) -> Response:
 def let_out(answer: Response) -> Response:
     """Take the token back and empty what this browser has stored."""
     answer.delete_cookie(COOKIES[g.door], path="/", secure=g.door == "away", httponly=True, samesite="Lax")
+    return empty(answer)
+
+
+def empty(answer: Response) -> Response:
+    """Empty what this browser has stored of the house, but for its token."""
     answer.headers["Clear-Site-Data"] = EMPTIED
     return answer
 
 
-def was_signed_out() -> bool:
-    """Say whether this browser brings the cookie of a device that has been signed out."""
-    return bool(token()) and g.me is None and devices.was_signed_out(token(), g.door)
+def was_signed_out() -> int | None:
+    """Return whose this browser was, when it brings the cookie of a device that has been signed out (0: nobody's)."""
+    return devices.was_signed_out(token(), g.door) if token() and g.me is None else None
+
+
+def is_suspended() -> bool:
+    """Say whether this browser's device waits for an admin's tick after a restore; it keeps its cookie."""
+    return bool(token()) and g.me is None and devices.is_suspended(token(), g.door)
 
 
 def token() -> str:
@@ -121,22 +138,22 @@ def token() -> str:
     return request.cookies.get(COOKIES[g.door], "")
 
 
-def knows_token(headers: dict[str, str], door: str) -> bool:
-    """Say whether complete request headers (WSGI-style names without HTTP_) carry a token of a paired device.
+def sender(headers: dict[str, str], door: str) -> devices.Pass | None:
+    """Return what the token in complete request headers (WSGI-style names without HTTP_) opens, or None.
 
-    `server` asks this before it takes a body of more than 64 KiB: a stranger can cost no disk (BARS.md X10).
+    `server` asks this before it takes a body of more than 64 KiB: a stranger can cost no disk.
     """
     token = _bearer(headers.get("AUTHORIZATION", ""))
     if not token:
         try:
             jar = SimpleCookie(headers.get("COOKIE", ""))
         except CookieError:
-            return False
+            return None
         token = jar[COOKIES[door]].value if COOKIES[door] in jar else ""
     if not token:
-        return False
+        return None
     with db.connection():
-        return devices.recognise(token, door) is not None
+        return devices.recognise(token, door)
 
 
 def install(app: Flask) -> None:
@@ -152,6 +169,10 @@ def _visitor(open_to: str) -> devices.Pass | None:
         return found if open_to == "programs" and found is not None and found.kind == "program" else None
     found = devices.recognise(token(), g.door) if token() else None
     return None if found is None or found.kind == "program" else found
+
+
+def _nothing(_me: devices.Pass) -> None:
+    """For a request that came through no connection of the server's: a test client's."""
 
 
 def _bearer(header: str) -> str:

@@ -8,9 +8,10 @@ holds only for that moment. Past 24 streams the answer is 503 and the page polls
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, g, request
 
@@ -23,6 +24,7 @@ from homecircle.web.house import STREAMS, House, house
 HEARTBEAT = 15.0  # seconds
 PRESENCE_EVERY = 15.0  # seconds between two hints that somebody came or went
 GLANCE = 2.5  # seconds between two looks whether the other side is still there
+LOADS_WITHIN = 30.0  # seconds between drawing a page and its stream
 RETRY_AFTER = 20
 pages = Blueprint("live", __name__, url_prefix="/live")
 
@@ -57,11 +59,11 @@ def since() -> Response:
     found = events.since(g.me.reader, cursor)
     # the last one told, never the newest there is: what came between the two questions would be told to nobody
     cursor = events.cursor(g.me.reader) if found is None else found[-1].token if found else cursor
-    body = {"id": cursor, "hints": hints(found or [], g.me), "resync": found is None}
+    body = {"id": cursor, "hints": hints(found or []), "resync": found is None}
     return Response(json.dumps(body), mimetype="application/json")
 
 
-def hints(happenings: list[Happening], me: Pass) -> list[Hint]:
+def hints(happenings: list[Happening]) -> list[Hint]:
     """Return what a page should look at again, each thing once."""
     found = [Hint(*each) for happening in happenings for each in _hints(happening)]
     return list(dict.fromkeys(found))
@@ -73,18 +75,49 @@ def _hints(happening: Happening) -> list[tuple[str, str]]:
     if noun == "post":
         first = [("feed", subject), ("since", "")] if verb in {"published", "restored"} else []
         return [*first, (f"post-{subject}", subject)]
+    if happening.verb == "link.drawn":
+        return [(f"post-{subject}", subject)]
     if noun in {"message", "mark"} and happening.post:
         told = [("since", "")] if verb in {"said", "made"} else []
         return [(f"post-{happening.post}", happening.post), *told]
     if happening.verb in notices.TOLD_OF_DEVICES:
         return [("notice", ""), ("since", "")]
     if happening.verb == "wave.sent":
-        return [("since", "")]
+        return [("since", ""), ("wave", "")]
     if happening.verb == "item.drawn":
         return [(f"item-{subject}", subject)]
     if noun in {"member", "presence"}:
-        return [("presence", subject)]
+        return [("presence", subject), *([("feed", happening.post)] if happening.post else [])]
     return []
+
+
+class _Asked:
+    """What the streams ask after a commit, asked once for all who ask the same.
+
+    24 streams of five members are 5 questions then and not 24, on one connection and not on 24 at once.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rung = -1
+        self._answers: dict[tuple[object, ...], Any] = {}
+
+    def once(self, rung: int, what: tuple[object, ...], question: Callable[[], Any]) -> Any:
+        """Return the answer to `question` as it was after the bell had rung so often, or later."""
+        with self._lock:
+            if rung > self._rung:
+                self._rung = rung
+                self._answers.clear()
+            if what in self._answers:
+                return self._answers[what]
+            with db.connection():
+                answer = question()
+            if answer is not False:  # a door that was closed may be opened again without a ring
+                self._answers[what] = answer
+            return answer
+
+
+_asked = _Asked()
 
 
 class _Stream:
@@ -94,7 +127,7 @@ class _Stream:
         self.here, self.me, self.cursor, self.gone = here, me, cursor, gone
         here.streams += 1
         self.open = True
-        self.turn, self.told = presence.turn(), 0.0
+        self.turn, self.told = presence.turn() if not presence.turned_within(LOADS_WITHIN) else -1, 0.0
         presence.arrive(me.id)
         self.lines = self._lines()
 
@@ -114,7 +147,7 @@ class _Stream:
         while not events.closing() and not self.gone():
             if events.rung() != heard:
                 heard = events.rung()
-                news = self._news()
+                news = self._news(heard)
                 if news is None:
                     return
                 if news:
@@ -123,6 +156,8 @@ class _Stream:
             while events.rung() == heard and quiet < HEARTBEAT and not events.closing() and not self.gone():
                 events.wait(heard, GLANCE)
                 quiet += GLANCE
+                if events.rung() == heard and self._somebody_came():  # told late, or gone without a ring
+                    yield b"event: presence\ndata: \n\n"
             if quiet >= HEARTBEAT:
                 yield b": still here\n\n"
 
@@ -131,20 +166,20 @@ class _Stream:
         if presence.turn() == self.turn or time.monotonic() - self.told < PRESENCE_EVERY:
             return False
         self.turn, self.told = presence.turn(), time.monotonic()
-        return presence.shares_of(self.me.id) == "minute"
-
-    def _news(self) -> bytes | None:
-        """What is new since the cursor, as lines; None when this device may not hear it any more."""
         with db.connection():
-            if not devices.is_open(self.me.device_id, self.me.id):
-                return None
-            found = events.since(self.me.reader, self.cursor)
-            self.cursor = (
-                found[-1].token if found else (self.cursor if found is not None else events.cursor(self.me.reader))
-            )
+            return presence.shares_of(self.me.id) == "minute"
+
+    def _news(self, heard: int) -> bytes | None:
+        """What is new since the cursor, as lines; None when this device may not hear it any more."""
+        me, since = self.me, self.cursor
+        if not _asked.once(heard, (me.device_id, me.id), lambda: devices.is_open(me.device_id, me.id)):
+            return None
+        found = _asked.once(heard, (me.reader, since), lambda: events.since(me.reader, since))
         if found is None:
+            self.cursor = _asked.once(heard, (me.reader,), lambda: events.cursor(me.reader))
             return f"id: {self.cursor}\nevent: resync\ndata: \n\n".encode()
-        news = hints(found, self.me)
+        self.cursor = found[-1].token if found else since
+        news = hints(found)
         if self._somebody_came():
             news.append(Hint("presence", ""))
         lines = [f"event: {each.event}\ndata: {each.id}\n" for each in dict.fromkeys(news)]

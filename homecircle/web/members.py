@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import NamedTuple
-
 from flask import Blueprint, Response, g, make_response, request
 
-from homecircle import circle, db, devices, feed, members, membership, vault
+from homecircle import circle, devices, feed, members, membership, vault
 from homecircle.errors import HouseError, NotFound
-from homecircle.web import cards, doorstep, guard, rendering
+from homecircle.web import cards, doorstep, guard, people, rendering
 from homecircle.web.house import house
 from homecircle.web.sending import IMMUTABLE, send
 
 pages = Blueprint("members", __name__)
-
-
-class MemberLine(NamedTuple):
-    """One member in the list of everyone."""
-
-    id: str
-    name: str
-    colour: int
-    picture: str
-    role: str
-    joined_at: dt.datetime
-    own: bool
 
 
 @pages.get("/members")
@@ -34,22 +19,30 @@ def index() -> Response:
     return _everyone({})
 
 
+@pages.post("/members/welcome/delete")
+def delete_welcome() -> Response:
+    """Close the words of welcome."""
+    members.greeted(g.me.id)
+    return make_response("") if rendering.asked_by_htmx() else rendering.lead_to("feed.index")
+
+
 @pages.get("/members/<public_id>")
 def show(public_id: str) -> str:
     """One member and what they shared, as far as one may see it."""
     found = members.get_public(public_id)
     entries, earlier = feed.by_author(found.id, g.me.reader, request.args.get("before", ""))
     drawn = cards.cards(entries, g.me)
-    return rendering.page("members/show.html", member=members.present()[found.id], cards=drawn, earlier=earlier)
+    may_wave = any(line.may_wave for line in people.around(g.me) if line.id == public_id)
+    return rendering.page("members/show.html", member=members.present()[found.id], cards=drawn, earlier=earlier,
+                          may_wave=may_wave)  # fmt: skip
 
 
 @pages.post("/members/invitations")
 @guard.admin
 def invite() -> Response:
     """Make an invitation and show it once."""
-    form = request.form
     try:
-        made = devices.offer("member", form.get("name", ""), g.me.id, role=_role(), once=form.get("once"), door=g.door)
+        made = doorstep.offer()
     except HouseError as error:
         return _everyone(doorstep.problems(error), error.status)
     return make_response(rendering.page("members/invitation.html", shown=doorstep.shown(made)))
@@ -121,21 +114,13 @@ def circle_picture(stamp: str) -> Response:
 
 
 def _everyone(errors: dict[str, str], status: int = 200) -> Response:
-    lines = [_line(face, number == g.me.id) for number, face in members.present().items()]
+    faces = list(members.present().values())
     waiting = doorstep.waiting() if g.me.is_admin else []
-    room = len(lines) + len(waiting) < members.LIMIT
-    drawn = rendering.page("members/index.html", members=lines, invitations=waiting, room=room, errors=errors)
+    room = len(faces) + len(waiting) < members.LIMIT
+    drawn = rendering.page("members/index.html", members=faces, invitations=waiting, room=room, errors=errors)
     return make_response(drawn, status)
-
-
-def _line(face: members.Face, own: bool) -> MemberLine:
-    return MemberLine(face.id, face.name, face.colour, face.picture, face.role, db.moment(face.joined), own)
 
 
 def _picture(picture_id: int | None, stamp: str) -> Response:
     found = vault.picture(house().folder, picture_id, stamp)
     return send(found.path, found.media_type, stamp, IMMUTABLE)
-
-
-def _role() -> str:
-    return "admin" if request.form.get("admin") else "member"

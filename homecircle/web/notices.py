@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-from flask import Blueprint, g, request
+from flask import Blueprint, Response, g, make_response, request
 from flask_babel import gettext
 
 from homecircle import db, members, notices
 from homecircle.members import Face
 from homecircle.notices import Notice
-from homecircle.web import rendering
+from homecircle.web import cards, rendering
 
 WORDS = 40
 
@@ -35,10 +35,12 @@ class NoticeLine(NamedTuple):
 
 
 @pages.get("/since")
-def index() -> str:
-    """What is new; opening the page is enough to have seen it. With ?part=dot only the dot."""
+def index() -> str | Response:
+    """What is new; opening the page is enough to have seen it. With ?part=dot only the dot, =wave the newest wave."""
     if request.args.get("part") == "dot":
         return rendering.page("notices/_dot.html", has_new=notices.has_new(g.me.id, g.me.reader))
+    if request.args.get("part") == "wave":
+        return _newest_wave()
     upto, found = notices.newest(), notices.since(g.me.id, g.me.reader)
     if not g.me.limited:
         notices.see(g.me.id, upto)
@@ -47,6 +49,14 @@ def index() -> str:
               (gettext("Everyone"), _lines([each for each in fresh if not each.for_me]))]  # fmt: skip
     older = _lines([each for each in found if not each.is_new])
     return rendering.page("notices/index.html", groups=[each for each in groups if each[1]], older=older, has_new=False)
+
+
+def _newest_wave() -> Response:
+    """Who waves just now, for a page that is open; nothing (204) when it has been seen already."""
+    waves = [each for each in notices.since(g.me.id, g.me.reader) if each.verb == "wave.sent" and each.is_new]
+    if not waves:
+        return Response(status=204)
+    return make_response(rendering.page("notices/_wave.html", sentence=_line(waves[:1]).sentence))
 
 
 def _lines(found: list[Notice]) -> list[NoticeLine]:
@@ -78,15 +88,15 @@ def _place(notice: Notice, faces: list[Face]) -> str:
 
 
 def _sentence(notice: Notice, faces: list[Face]) -> str:
-    text = (notice.post_text or "").strip()
-    words = f"“{text[:WORDS].strip()}{'…' if len(text) > WORDS else ''}”" if text else gettext("a photo")
+    author = members.roster().get(notice.post_author_id or 0)
+    text = cards.words(notice.post_text or "", notice.post_kind or "", author.name if author else "").strip()
+    short = f"{text[:WORDS].strip()}{'…' if len(text) > WORDS else ''}"
+    words = gettext("“%(words)s”", words=short) if text else gettext("a photo")
     return str(gettext(_SENTENCES[notice.verb], names=_names([face.name for face in faces]), words=words))
 
 
 def _names(names: list[str]) -> str:
-    if len(names) < 2:
-        return names[0] if names else str(gettext("Somebody"))
-    return str(gettext("%(names)s and %(last)s", names=", ".join(names[:-1]), last=names[-1]))
+    return rendering.enumerated(names) or str(gettext("Somebody"))
 
 
 _SENTENCES = {

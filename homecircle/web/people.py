@@ -63,7 +63,9 @@ def _line(face: members.Face, sight: presence.Sight) -> AroundLine:
 
 
 def _today(then: dt.datetime, now: dt.datetime) -> str:
-    minutes = max(5, round((now - then).total_seconds() / 60 / 5) * 5)
+    minutes = round((now - then).total_seconds() / 60 / 5) * 5
+    if minutes <= 5:  # what is kept is rounded to five minutes
+        return gettext("a few min ago")
     if minutes < 60:
         return gettext("%(n)s min ago", n=minutes)
     if then.hour < 12:

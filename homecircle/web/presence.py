@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from flask import Blueprint, Response, g, make_response, request
+from flask_babel import gettext
 
 from homecircle import db, members, presence
 from homecircle.web import guard, people, rendering
@@ -20,8 +21,8 @@ def index() -> str:
     lines = people.around(g.me)
     if request.args.get("part") == "row":
         return rendering.page("presence/_around.html", around=lines)
-    return rendering.page("presence/index.html", lines=lines, mine=people.mine(g.me),
-                          shares=presence.shares_of(g.me.id), errors={})  # fmt: skip
+    return rendering.page("presence/index.html", lines=lines, mine=people.mine(g.me), errors={}, toast=_waved(),
+                          shares=presence.shares_of(g.me.id))  # fmt: skip
 
 
 @pages.post("/presence/status")
@@ -45,7 +46,13 @@ def wave(public_id: str) -> Response:
     presence.wave(g.me.id, public_id)
     if rendering.asked_by_htmx():
         return make_response(rendering.page("presence/_wave.html", name=members.get_public(public_id).name))
-    return rendering.lead_to("presence.index")
+    return rendering.lead_to("presence.index", waved=public_id)
+
+
+def _waved() -> str:
+    """Without scripts: that the wave is on its way."""
+    to = next((face for face in members.present().values() if face.id == request.args.get("waved")), None)
+    return str(gettext("%(name)s will see that you thought of them", name=to.name)) if to else ""
 
 
 def _until(word: str) -> dt.datetime:

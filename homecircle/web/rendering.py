@@ -1,6 +1,6 @@
 """Jinja filters and globals: times, sizes, links, asset URLs; and `page`, which draws a template.
 
-A semaphore of one goes round drawing: more threads at it make Python's pages slower, not faster (BARS.md P4). Static
+A semaphore of one goes round drawing: more threads at it make Python's pages slower, not faster (README, P4). Static
 files are read once, kept compressed, and named by a hash of them all, so that a browser may keep them for ever and one
 module's ``import "./other.js"`` stays within one version.
 """
@@ -14,21 +14,21 @@ import mimetypes
 import re
 import secrets
 import threading
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-import segno
 import tzlocal
 from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from flask_babel import format_date, format_datetime, format_decimal, get_locale, get_translations, gettext, ngettext
 from markupsafe import Markup, escape
 
-from homecircle import circle, config, db, members, notices
+from homecircle import circle, config, db, devices, members, notices
 from homecircle.devices import Pass
-from homecircle.errors import HouseError
+from homecircle.errors import HouseError, NoSpace
+from homecircle.vault import links
 
 LANGUAGES = {"en": "English", "de": "Deutsch"}
 _drawing = threading.Semaphore(1)
@@ -64,9 +64,26 @@ def page(template: str, **values: object) -> str:
 
 
 def sentence(error: HouseError) -> str:
-    """Return what the house says, in the reader's language."""
+    """Return what the house says, in the reader's language.
+
+    Of a full disk also who was told: the admins' pages say so from now on (see `strips`).
+    """
     text = gettext(error.message)
-    return str(text % error.values) if error.values else str(text)
+    text = str(text % error.values) if error.values else str(text)
+    if not isinstance(error, NoSpace) or not g.get("me"):
+        return text
+    current_app.extensions["refused_at"] = time.monotonic()
+    names = [face.name for number, face in members.present().items() if face.role == "admin" and number != g.me.id]
+    if not names:
+        return text
+    return f"{text} {ngettext('%(names)s was told.', '%(names)s were told.', len(names), names=enumerated(names))}"
+
+
+def enumerated(names: list[str]) -> str:
+    """Return 'Ada, Ben and Cleo'."""
+    if len(names) < 2:
+        return "".join(names)
+    return str(gettext("%(names)s and %(last)s", names=", ".join(names[:-1]), last=names[-1]))
 
 
 def lead_to(endpoint: str, **values: Any) -> Response:
@@ -82,6 +99,8 @@ def asked_by_htmx() -> bool:
 
 def qr(text: str) -> Markup:
     """Return a QR code as an inline SVG that takes its colours from the page."""
+    import segno  # brings TLS and XML along, which a start does not wait for and an idle house does not hold
+
     return Markup(segno.make(text, error="m").svg_inline(svgclass="qr", lineclass=None, omitsize=True, border=2))  # noqa: S704  drawn by segno, escaped by it
 
 
@@ -90,11 +109,12 @@ def install(app: Flask) -> None:
     shelf = _Shelf(config.asset_folders()[0])
     app.extensions["assets"] = shelf
     app.jinja_env.filters.update(
-        ago=ago, moment=moment, iso=iso, day=day, prose=prose, initials=initials, filesize=filesize
-    )
+        ago=ago, moment=moment, clock=clock, iso=iso, day=day, prose=prose, initials=initials, filesize=filesize,
+        why=why, link=link, beside=beside,
+    )  # fmt: skip
     app.jinja_env.globals.update(asset=shelf.url, kept=kept, once=lambda: secrets.token_urlsafe(12))
     # a word is looked up once for each language: 6 us a call by flask-babel, and a page of 20 cards has 45 of them
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # i18n adds it
         lambda text: _word(text, locale()), lambda one, many, n: ngettext(one, many, n), newstyle=True
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -202,6 +222,11 @@ def moment(at: dt.datetime) -> str:
     return _moment(at, locale(), str(zone()))
 
 
+def clock(at: dt.datetime) -> str:
+    """Only the hour, of what ends within minutes: '18:42'."""
+    return at.astimezone(zone()).strftime("%H:%M")
+
+
 def initials(name: str) -> str:
     """One or two letters that stand for a face without a picture."""
     words = re.findall(r"\w+", name)
@@ -216,20 +241,39 @@ def filesize(size: int) -> str:
     return f"{size} B"
 
 
+def why(reason: str) -> str:
+    """Return why a picture or film cannot be shown (`images.REASONS`, 'missing', 'unreadable' or 'busy')."""
+    said = {
+        "damaged": gettext("This picture is damaged, so it can't be shown. It is kept as it came."),
+        "too_large": gettext("This picture is too large to be shown. It is kept as it came."),
+        "missing": gettext("The file of this picture is missing."),
+        "unreadable": gettext("The disk does not give this picture back at the moment."),
+        "busy": gettext("Home was too busy to draw this picture. It tries again tonight."),
+    }
+    return str(said.get(reason) or gettext("This one cannot be shown, but it is kept."))
+
+
 @lru_cache(2048)
 def prose(text: str) -> Markup:
     """Plain text as HTML: escaped, line breaks kept (by CSS), http(s) addresses as shortened links."""
     pieces, end = [], 0
-    for found in _LINK.finditer(text):
-        url = found[0].rstrip(_CLOSING)
-        pieces += [escape(text[end : found.start()]), _link(url)]
-        end = found.start() + len(url)
+    for at, url in links.spans(text):
+        pieces += [escape(text[end:at]), link(url)]
+        end = at + len(url)
     return Markup("").join([*pieces, escape(text[end:])])
 
 
-def addresses(text: str) -> list[Markup]:
-    """The http(s) addresses of a plain text, each once, as shortened links."""
-    return [_link(url) for url in dict.fromkeys(found[0].rstrip(_CLOSING) for found in _LINK.finditer(text))]
+def link(url: str) -> Markup:
+    """An http(s) address as a shortened link."""
+    return Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>').format(url, links.shortened(url))
+
+
+def beside(text: str) -> str:
+    """The first line of a text that says more than its links; '' when none does."""
+    for line in text.splitlines():
+        if words := links.without(line):
+            return words if len(words) <= 120 else words[:119] + "…"
+    return ""
 
 
 class _Shelf:
@@ -262,6 +306,7 @@ def _take_standing() -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     if g.get("me") and request.method == "GET" and not asked_by_htmx() and not hasattr(view, "is_medium"):
         g.standing = notices.standing(g.me.id, g.me.reader)
+        g.at_door = g.standing.is_asked and bool(devices.waiting(g.me))
 
 
 def _globals() -> dict[str, object]:
@@ -273,12 +318,15 @@ def _globals() -> dict[str, object]:
         me = Me(face.id, face.name, face.colour, face.picture, opened.role, opened.text_size, opened.theme,
                 opened.language, opened.zone, opened.device)  # fmt: skip
     host = request.host.rpartition(":")[0] or request.host
-    standing = g.get("standing") or notices.Standing("", False, False)
+    standing = g.get("standing") or notices.Standing("", False, False, False)
     return {
         "me": me, "circle": circle.get() if me else None, "door": g.get("door", "home"), "hx": asked_by_htmx(),
         "secure": g.get("door") == "away" or host in {"localhost", "127.0.0.1", "[::1]"},
         "cursor": standing.cursor, "has_new": standing.has_new,
         "has_added": standing.has_added and not (opened and opened.limited),
+        "may_answer": bool(opened and opened.kind == "personal" and not opened.limited),
+        "is_own": bool(opened and opened.kind == "personal"),  # else nothing may stay in the browser
+        "at_door": g.get("at_door", False),
         "lang": language() if "me" in g else "en",
     }  # fmt: skip
 
@@ -310,14 +358,3 @@ def _date(date: dt.date, pattern: str, _locale: str) -> str:
 def _moment(at: dt.datetime, _locale: str, here: str) -> str:
     local = at.astimezone(_zone(here)).replace(tzinfo=None)
     return str(format_datetime(local, pattern("EEEE d MMMM y, HH:mm"), rebase=False))
-
-
-def _link(url: str) -> Markup:
-    parts = urlsplit(url)
-    shown = (parts.netloc + parts.path).removeprefix("www.").rstrip("/")
-    shown = shown if len(shown) <= 40 else shown[:39] + "…"
-    return Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>').format(url, shown)
-
-
-_CLOSING = ".,;:!?)'\"»”’"  # what ends the sentence round an address
-_LINK = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)

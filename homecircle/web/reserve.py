@@ -1,4 +1,4 @@
-"""A full disk: reading, deleting and coming in go on; words and files wait, each with 507 and a sentence (BARS.md S3).
+"""A full disk: reading, deleting and coming in go on; words and files wait, each with 507 and a sentence.
 
 Uploads stop first (1 GiB or 5 %), words at 200 MiB; the disk is asked before each write, so the house writes again the
 moment there is room.

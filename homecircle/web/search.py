@@ -40,11 +40,13 @@ def index() -> str:
 def _lines(found: list[Found], question: str) -> list[FoundLine]:
     roster = members.roster()
     pictures = timeline.some([each.id for each in found if each.kind == "item"], g.me.reader)
-    return [_line(each, roster[each.member_id], pictures.get(each.id), question) for each in found]
+    shown = [each for each in found if each.kind != "link" or g.me.kind != "shared"]  # those stay on one's own devices
+    return [_line(each, roster[each.member_id], pictures.get(each.id), question) for each in shown]
 
 
 def _line(found: Found, author: Face, shot: timeline.Shot | None, question: str) -> FoundLine:
-    urls = {"post": f"/feed/{found.id}", "message": f"/feed/{found.post}#r-{found.id}", "item": f"/vault/{found.id}"}
+    urls = {"post": f"/feed/{found.id}", "message": f"/feed/{found.post}#r-{found.id}", "item": f"/vault/{found.id}",
+            "link": f"/vault/links#link-{found.id}"}  # fmt: skip
     at = db.moment(found.at)
     text = found.text or (shot.tile.name if shot else "")
     day = shots.day(shot.at.date()) if shot else ""

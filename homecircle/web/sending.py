@@ -1,14 +1,12 @@
 """Answering with a file: whole or a piece (RFC 9110), never holding a thread for a slow reader.
 
 Own code because Flask's ``send_file`` with a Range keeps a thread for each slow player, and eight of them stopped the
-whole server (BARS.md).
+whole server.
 """
 
 from __future__ import annotations
 
-import io
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,24 +14,24 @@ from typing import BinaryIO, cast
 from flask import Response, request
 
 from homecircle.errors import NotFound
-from homecircle.vault import ENDINGS
+from homecircle.vault import ENDINGS, serving
+from homecircle.vault.serving import Blanks
 
-PIECE = 4 << 20  # the most that one 206 carries: a stalled player holds a buffer, never a thread (BARS.md)
+PIECE = 4 << 20  # the most that one 206 carries: a stalled player holds a buffer, never a thread
 MEDIA_POLICY = "default-src 'none'; sandbox"
-Blanks = tuple[tuple[int, int], ...]
 IMMUTABLE = "private, max-age=31536000, immutable"
 
 
 def send(path: Path, media_type: str, etag: str, keep: str, blanks: Blanks = ()) -> Response:
     """Answer with a file or the piece of it that was asked for (RFC 9110: Range, If-Range, If-None-Match, HEAD).
 
-    The bytes of `blanks`, (offset, length) in order, are sent as zeros.
+    What `blanks` says is sent as zeros.
 
     The media type is one of a closed list; anything else goes as an attachment without a type, since a plain SVG and a
-    file without type both ran script on the origin (BARS.md).
+    file without type both ran script on the origin.
     """
     try:
-        handle: BinaryIO = cast("BinaryIO", _Blanked(path, blanks)) if blanks else path.open("rb")
+        handle = serving.reading(path, blanks)
         size = path.stat().st_size
     except FileNotFoundError:
         raise NotFound from None
@@ -50,31 +48,13 @@ def send(path: Path, media_type: str, etag: str, keep: str, blanks: Blanks = ())
     return answer
 
 
-def pieces(path: Path, blanks: Blanks = ()) -> Iterator[bytes]:
-    """Yield a whole file, the bytes of `blanks` as zeros: for an archive that is streamed."""
-    with cast("BinaryIO", _Blanked(path, blanks)) if blanks else path.open("rb") as handle:
-        while piece := handle.read(1 << 18):
-            yield piece
-
-
-class _Blanked(io.FileIO):
-    """A file that reads zeros where it tells what others should not know; its length and offsets stay."""
-
-    def __init__(self, path: Path, blanks: Blanks) -> None:
-        super().__init__(path)
-        self._blanks = blanks
-        self._starts = [start for start, _length in blanks]
-
-    def read(self, size: int | None = -1) -> bytes:
-        at = self.tell()
-        data = bytearray(super().read(-1 if size is None else size))
-        first = max(0, bisect_right(self._starts, at) - 1)
-        for start, length in self._blanks[first:]:
-            if start >= at + len(data):
-                break
-            low, high = max(0, start - at), min(len(data), start + length - at)
-            data[low:high] = bytes(max(0, high - low))
-        return bytes(data)
+def send_bytes(data: bytes, media_type: str, etag: str, keep: str) -> Response:
+    """Answer with a few bytes that lie in a row, with the headers of a file."""
+    answer = Response(status=304) if request.if_none_match.contains_weak(etag) else Response(data, mimetype=media_type)
+    answer.set_etag(etag)
+    answer.headers["Cache-Control"] = keep
+    answer.headers["Content-Security-Policy"] = MEDIA_POLICY
+    return answer
 
 
 def _whole_or_piece(handle: BinaryIO, size: int, etag: str) -> Response:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, make_response, request
 from flask_babel import gettext
 
-from homecircle import devices, members, membership, presence
+from homecircle import __version__, archive, db, members, membership, presence
 from homecircle.errors import HouseError, Invalid
-from homecircle.web import doorstep, guard, rendering
+from homecircle.web import bundling, doorstep, guard, rendering
 
 pages = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -15,11 +15,8 @@ pages = Blueprint("settings", __name__, url_prefix="/settings")
 @pages.get("")
 def index() -> str:
     """The list of what can be set, each with its present value."""
-    here = next((each.name for each in devices.of_member(g.me.id) if each.id == g.me.device_id), "")
     toast = gettext("Saved.") if request.args.get("saved") else None
-    count = len(devices.of_member(g.me.id))
-    return rendering.page("settings/index.html", languages=rendering.LANGUAGES, device_name=here, devices_count=count,
-                          toast=toast)  # fmt: skip
+    return rendering.page("settings/index.html", languages=rendering.LANGUAGES, toast=toast)
 
 
 @pages.get("/profile")
@@ -68,6 +65,14 @@ def save_language() -> Response:
     return _save("settings/language.html", language=language, zone=zone)
 
 
+@pages.get("/help")
+@guard.everywhere
+def help() -> str:
+    """How things are done, and whom to ask."""
+    admins = [face for face in members.present().values() if face.role == "admin"]
+    return rendering.page("settings/help.html", admins=admins, version=__version__)
+
+
 @pages.get("/sharing")
 def sharing() -> str:
     """How finely one is seen."""
@@ -83,6 +88,23 @@ def save_sharing() -> Response:
     except HouseError as error:
         return doorstep.told(error, "settings/sharing.html", shares=presence.shares_of(g.me.id))
     return _back()
+
+
+@pages.get("/export")
+@guard.own
+def export() -> str:
+    """What one can take along, and about how large it is."""
+    sizes = {kind: archive.weigh(archive.Scope(kind, g.me.id)) for kind in ("member", "own")}
+    return rendering.page("settings/export.html", everything=sizes["member"], mine=sizes["own"], errors={})
+
+
+@pages.post("/export")
+@guard.own
+@guard.medium
+def take_along() -> Response:
+    """Everything one may see, or only what is one's own, as a ZIP."""
+    kind = "own" if request.form.get("scope") == "own" else "member"
+    return bundling.send_archive(archive.Scope(kind, g.me.id), f"homecircle-{db.now():%Y-%m-%d}.zip")
 
 
 @pages.get("/leave")

@@ -6,7 +6,7 @@ import time
 
 from flask import Blueprint, Response, g, make_response, request
 
-from homecircle import circle, devices, members
+from homecircle import backup, circle, devices, members
 from homecircle.errors import Conflict, HouseError, NotFound
 from homecircle.files import on_sd_card
 from homecircle.web import doorstep, guard, rendering
@@ -48,7 +48,7 @@ def claim() -> Response:
 @guard.admin
 def welcome() -> str:
     """Language and text size."""
-    return rendering.page("setup/welcome.html", languages=list(rendering.LANGUAGES.items()), errors={})
+    return rendering.page("setup/welcome.html", languages=rendering.LANGUAGES, errors={}, is_fresh=backup.is_fresh())
 
 
 @pages.post("/welcome")
@@ -148,10 +148,8 @@ def invite() -> Response:
 @guard.admin
 def save_invite() -> Response:
     """Make one invitation and show it."""
-    form = request.form
-    role = "admin" if form.get("admin") else "member"
     try:
-        made = devices.offer("member", form.get("name", ""), g.me.id, role=role, once=form.get("once"), door=g.door)
+        made = doorstep.offer()
     except HouseError as error:
         return _invite(None, doorstep.problems(error), error.status)
     return _invite(doorstep.shown(made), {})

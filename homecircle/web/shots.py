@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from babel.dates import get_month_names
-from flask_babel import format_date, format_datetime
+from flask_babel import format_date, format_datetime, gettext
 
-from homecircle import db
+from homecircle import db, members
 from homecircle.devices import Pass
-from homecircle.vault import Tile, timeline
+from homecircle.vault import Tile, filters, timeline
 from homecircle.vault.timeline import Month, Shot
 from homecircle.web import rendering
 
 FIRST = 60  # shots of the newest month that come with the page; fills rows of 3, 4, 5 and 6
+
+QUOTED = 300  # letters of a post that is shared again
 
 
 class ShotLine(NamedTuple):
@@ -43,6 +46,19 @@ class YearLine(NamedTuple):
 
     year: int
     months: list[tuple[str, str, str, int]]
+
+
+class Sieve(NamedTuple):
+    """What a page of the vault is narrowed to: the filter, the words of its address, and the chosen post."""
+
+    wanted: filters.Filter
+    asked: dict[str, str]
+    post: filters.Choice | None
+
+    @property
+    def query(self) -> str:
+        """'kind=video&marked=1', or ''."""
+        return urlencode(self.asked)
 
 
 class MemoryLine(NamedTuple):
@@ -77,6 +93,14 @@ def years(found: list[MonthLine]) -> list[YearLine]:
 def heights(size: int) -> tuple[int, ...]:
     """Return the powers of two whose sum is `size`: classes h-1, h-2, h-4 ... say it to the style sheet."""
     return tuple(1 << bit for bit in range(size.bit_length()) if size >> bit & 1)
+
+
+def sieve(me: Pass, asked: Mapping[str, str]) -> Sieve:
+    """Read what a page's address wants to see: ?by= (a member), kind=, marked=1, post=. `NotFound` for what is none."""
+    said = {name: asked[name] for name in ("by", "kind", "marked", "post") if asked.get(name)}
+    post = filters.post(said["post"], me.reader) if "post" in said else None
+    marked = me.id if "marked" in said else 0
+    return Sieve(filters.chosen(said.get("by", ""), said.get("kind", ""), marked, post), said, post)
 
 
 def lasts(seconds: float) -> str:
@@ -114,6 +138,30 @@ def month_numbers() -> dict[str, int]:
 def today() -> dt.date:
     """Return the viewer's day."""
     return db.now().astimezone(rendering.zone()).date()
+
+
+def date(text: str) -> dt.date | None:
+    """Read '2026-07-03'; None for anything else."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def again(me: Pass, of: dt.date) -> tuple[list[str], str]:
+    """Return the photos of a day and the words that quote it, for a post that shares them again.
+
+    Whose words they were is told only where everyone could read them: the new post may be for everyone.
+    """
+    found = [each.tile.id for each in timeline.on_day(me.reader, of)]
+    quoted = filters.said_with(found)
+    roster = members.roster()
+    lines = [f"“{_short_of(text)}” – {roster[author].name}" for author, text in quoted]
+    return found, "\n".join([gettext("On this day, %(day)s", day=day(of)), *lines])
+
+
+def _short_of(text: str) -> str:
+    return text if len(text) <= QUOTED else text[:QUOTED].rstrip() + "…"
 
 
 def memory(me: Pass) -> MemoryLine | None:

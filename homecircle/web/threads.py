@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-from flask import Blueprint, Response, g, make_response, request
+from flask import Blueprint, Response, g, make_response, request, url_for
+from flask_babel import gettext
 
-from homecircle import db, feed, members, threads, vault
+from homecircle import db, feed, members, threads
 from homecircle.errors import HouseError, NotFound
 from homecircle.members import Face
 from homecircle.web import cards, composing, doorstep, rendering
@@ -79,21 +80,41 @@ def delete(public_id: str, message_id: str) -> Response:
     """Take a message back."""
     post = feed.get(public_id, g.me.reader)
     threads.take_back(threads.get(message_id, post), post, g.me.id, is_admin=g.me.is_admin)
-    return _after(post, "")
+    if not rendering.asked_by_htmx():
+        return rendering.lead_to("feed.show", public_id=public_id, taken=message_id)
+    undo = url_for("threads.restore", public_id=public_id, message_id=message_id)
+    said = rendering.page("notices/_toast.html", words=gettext("Reply removed."), undo=undo)
+    return make_response(_after(post, "").get_data(as_text=True) + said)
+
+
+@pages.post("/feed/<public_id>/messages/<message_id>/restore")
+def restore(public_id: str, message_id: str) -> Response:
+    """Put a message back that one has just taken away."""
+    post = feed.get(public_id, g.me.reader)
+    threads.put_back(message_id, post, g.me.id)
+    return _after(post, message_id)
 
 
 def _again(post: feed.Post, items: tuple[str, ...], error: HouseError) -> Response:
     """Draw the page again with what was written and the photos that did arrive."""
-    tiles = [vault.get(each, g.me.reader) for each in items if vault.may_use(each, g.me.id)]
     drawn = rendering.page("feed/show.html", card=cards.card(post.public_id, g.me), replies=cards.replies(post, g.me),
-                           text=request.form.get("text", ""), held=tiles, errors=doorstep.problems(error))  # fmt: skip
+                           text=request.form.get("text", ""), held=composing.held(items),
+                           errors=doorstep.problems(error))  # fmt: skip
     return make_response(drawn, error.status)
 
 
 def _talk(talk: threads.Talk) -> TalkLine:
     roster, at = members.roster(), db.moment(talk.said_at)
     author, last = roster[talk.post_author_id], roster[talk.author_id]
-    return TalkLine(talk.post, talk.post_text[:WORDS], author, last, talk.text[:WORDS], at, talk.is_new)
+    return TalkLine(
+        talk.post,
+        cards.words(talk.post_text, talk.post_kind, author.name)[:WORDS],
+        author,
+        last,
+        talk.text[:WORDS],
+        at,
+        talk.is_new,
+    )
 
 
 def _after(post: feed.Post, message_id: str) -> Response:

@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 from flask import Blueprint, Response, g, request, url_for
 
+from homecircle import drafts, vault
 from homecircle.errors import HouseError, Invalid, TooLarge
 from homecircle.vault import uploads
 from homecircle.web import guard
@@ -18,6 +19,7 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
 PIECE_TYPE = "application/offset+octet-stream"
 METADATA_LIMIT = 4096
+HASH_LIMIT = 80
 pages = Blueprint("uploads", __name__, url_prefix="/uploads")
 
 
@@ -46,7 +48,9 @@ def create() -> Response:
     if refusal := _other_version():
         return refusal
     size, metadata = _number("Upload-Length"), _metadata(request.headers.get("Upload-Metadata", ""))
-    made = uploads.begin(house().folder, (g.me.id, g.me.device_id), size, metadata)
+    if g.me.kind == "program":
+        metadata["keep"] = "1"  # nobody is there to be asked
+    made = uploads.begin(house().folder, (g.me.id, g.me.device_id), size, metadata, house().quota)
     if request.mimetype == PIECE_TYPE:
         _take(made, 0)
     answer = _answer(201, uploads.get(made.id, g.me.id))
@@ -62,8 +66,7 @@ def show(upload_id: str) -> Response:
     if refusal := _other_version():
         return refusal
     found = uploads.get(upload_id, g.me.id)
-    if uploads.finish(house().folder, found) is not None:
-        house().wake_drawer()
+    _arrived(uploads.finish(house().folder, found), found)
     answer = _answer(200, uploads.get(upload_id, g.me.id))
     answer.headers["Upload-Length"] = str(found.size)
     return answer
@@ -82,6 +85,39 @@ def update(upload_id: str) -> Response:
     return _answer(204, uploads.get(upload_id, g.me.id))
 
 
+@pages.post("/<upload_id>/keep")
+@guard.medium
+def keep(upload_id: str) -> Response:
+    """Yes, keep this file though it cannot be shown; with `open`, others may download it as it is."""
+    found = uploads.get(upload_id, g.me.id)
+    _arrived(uploads.keep(house().folder, found, opened=request.form.get("open") == "1"), found)
+    return _answer(204, uploads.get(upload_id, g.me.id))
+
+
+@pages.put("/<upload_id>/poster")
+@guard.programs
+@guard.medium
+def poster(upload_id: str) -> Response:
+    """Take a small picture for a film or a large photo, made by the sender's browser."""
+    if (request.content_length or 0) > uploads.POSTER_LIMIT:
+        raise TooLarge("A poster has at most 1 MB.")
+    uploads.give_poster(house().folder, uploads.get(upload_id, g.me.id), request.get_data())
+    house().wake_drawer()
+    return _answer(204)
+
+
+@pages.put("/<upload_id>/hash")
+@guard.programs
+@guard.medium
+def compare(upload_id: str) -> Response:
+    """Hear the SHA-256 (hex) that the file has where it comes from; 460 when it is to be sent once more."""
+    if (request.content_length or 0) > HASH_LIMIT:
+        raise TooLarge("This is no SHA-256.")
+    found = uploads.get(upload_id, g.me.id)
+    uploads.compare(house().folder, found, request.get_data(as_text=True).strip(), house().quota)
+    return _answer(204, uploads.get(upload_id, g.me.id))
+
+
 @pages.delete("/<upload_id>")
 @guard.programs
 @guard.medium
@@ -96,7 +132,14 @@ def delete(upload_id: str) -> Response:
 def _take(upload: uploads.Upload, offset: int) -> None:
     if (request.content_length or 0) > uploads.PIECE_LIMIT:
         raise TooLarge("A piece has at most 8 MiB.")
-    if uploads.take(house().folder, upload, uploads.Piece(offset, _pieces(), _checksum())) is not None:
+    made = uploads.take(house().folder, upload, uploads.Piece(offset, _pieces(), _checksum()))
+    _arrived(made, upload)
+
+
+def _arrived(made: vault.Item | None, upload: uploads.Upload) -> None:
+    if made is not None:
+        drafts.fill()
+    if made is not None or uploads.is_behind(upload):
         house().wake_drawer()
 
 
@@ -120,7 +163,11 @@ def _answer(status: int, upload: uploads.Upload | None = None) -> Response:
         answer.headers["Upload-Offset"] = str(upload.offset)
         if item := uploads.item_of(upload):
             answer.headers["Upload-Item"] = item  # ours: what the finished file has become
+            if uploads.is_different(upload):
+                answer.headers["HC-Item-State"] = "different"  # ours: it came several times, and never as it is there
         else:
+            if uploads.waits(upload):
+                answer.headers["HC-Item-State"] = "unknown-kind"  # ours: POST <upload>/keep keeps it, DELETE does not
             answer.headers["Upload-Expires"] = format_datetime(upload.until, usegmt=True)
     return answer
 

@@ -10,7 +10,7 @@ export function bring(html) {
   const posts = document.getElementById("posts");
   const page = new DOMParser().parseFromString(html, "text/html");
   const found = [];
-  for (const card of page.querySelectorAll("article.post")) {
+  for (const card of page.querySelectorAll("article.post:not(.draft)")) {
     if (document.getElementById(card.id)) break; // newest first: from here on all is known
     found.push(document.adoptNode(card));
   }
@@ -19,6 +19,16 @@ export function bring(html) {
   posts.prepend(...found);
   for (const card of found) htmx.process(card);
   return found.length;
+}
+
+// One's own post that waits for its first photo stands above the others. Says whether it was one.
+export function bringDraft(html) {
+  const card = new DOMParser().parseFromString(html, "text/html").querySelector("article.draft");
+  const place = document.getElementById("drafts");
+  if (!card || !place) return false;
+  place.prepend(document.adoptNode(card));
+  htmx.process(card);
+  return true;
 }
 
 // Asks for what came after the first card here. Returns how many there were.
@@ -33,7 +43,7 @@ export async function refresh() {
   const posts = document.getElementById("posts");
   if (!posts) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (answer.ok) {
+  if (answer.ok && answer.headers.get("HC-Home")) {
     const swap = { target: posts, sourceElement: posts, select: "#posts", swap: "outerMorph", text: await answer.text() };
     await htmx.swap(swap);
   }

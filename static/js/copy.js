@@ -4,13 +4,26 @@ import { toast } from "./toast.js";
 const url = (element) => new URL(element.dataset.link, location.href).href;
 
 const ways = {
-  copy: { can: () => navigator.clipboard, act: (element) => navigator.clipboard.writeText(url(element)) },
+  copy: { can: () => navigator.clipboard || document.queryCommandSupported?.("copy"), act: keepLink },
   share: {
     can: () => navigator.share,
     act: (element) => navigator.share({ title: element.dataset.title, url: url(element) }),
   },
   print: { can: () => true, act: () => print() },
 };
+
+// At home, on plain http, browsers have no clipboard for pages, but the old command still copies what is selected.
+function keepLink(element) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(url(element));
+  const focus = document.activeElement;
+  const field = Object.assign(document.createElement("textarea"), { className: "vh", readOnly: true, value: url(element) });
+  element.append(field); // beside its button: a popover would not let the focus go elsewhere
+  field.select();
+  const went = document.execCommand("copy");
+  field.remove();
+  focus?.focus();
+  if (!went) throw new Error("not copied");
+}
 
 function offer(button, element, name) {
   const way = ways[name];

@@ -2,9 +2,8 @@
 // place for another stream. Each hint becomes a DOM event of that name on #live; the cards listen (hx-trigger
 // "post-… from:#live") and fetch themselves.
 //
-// Written by hand instead of htmx's hx-sse 4.0.1, which gives up when the first connect fails, sends no cursor with it,
-// opens a stream in a page born hidden, and swallows the comments by which home says that it is still there, so that no
-// watchdog can be built on it. EventSource cannot be asked for events whose names one does not know beforehand.
+// By hand: htmx's hx-sse 4.0.1 gives up when the first connect fails, sends no cursor with it, streams to hidden pages and
+// swallows home's signs of life; EventSource cannot hear events whose names one does not know.
 import { refresh } from "./cards.js";
 
 const BACK_OFF = [1, 2, 5, 10, 20]; // seconds between tries
@@ -20,14 +19,18 @@ export default function live(element) {
   let timer; // of the next try or poll
   let failures = 0;
   let polls = 0;
+  let greeted = false;
   let touched = Date.now();
   const missed = new Set(); // hints whose fragment could not be fetched
   const strip = connectionStrip();
 
   const drawn = new Set(); // pictures that were finished, perhaps before their card stood here
 
+  const early = new Set(); // posts something happened to before their card stood here
+
   const tell = (name, id = "") => {
     if (name.startsWith("item-")) drawn.add(name);
+    if (name.startsWith("post-") && !document.getElementById(name)) early.add(name);
     element.dispatchEvent(new CustomEvent(name, { detail: { id } }));
   };
   // A card that was fetched while its picture was still being drawn has missed the hint that it is ready: told again.
@@ -37,7 +40,15 @@ export default function live(element) {
       if (drawn.delete(name)) tell(name);
     }
   };
-  document.addEventListener("htmx:after:process", () => setTimeout(tellTiles));
+  // So has one that was on its way here, as one's own is in the moment in which it is shared.
+  const tellCards = () => {
+    for (const name of early) if (document.getElementById(name)) early.delete(name) && tell(name);
+  };
+  const tellNew = () => {
+    tellTiles();
+    tellCards();
+  };
+  document.addEventListener("htmx:after:process", () => setTimeout(tellNew));
   const later = (what, wait) => {
     clearTimeout(timer);
     timer = setTimeout(what, wait);
@@ -56,6 +67,7 @@ export default function live(element) {
     heard();
     try {
       const answer = await fetch(path + encodeURIComponent(cursor), { cache: "no-store", signal: mine.signal });
+      if (!answer.headers.get("HC-Home")) throw answer; // a café's
       if (answer.status === 401) location.reload(); // signed out: the door says so
       else await use(answer, heard);
     } catch {
@@ -124,6 +136,9 @@ export default function live(element) {
   function reached() {
     failures = 0;
     strip.back();
+    tell("reached");
+    if (greeted) tell("presence"); // who came and went meanwhile stands in no cursor
+    greeted = true;
     for (const name of missed) tell(name);
     missed.clear();
   }

@@ -1,6 +1,5 @@
-// Brings a behaviour to every element that asks for one by data-behavior="name": ./name.js exports default (element) => void.
-// A module is fetched when its first element appears, so a page pays only for what it shows. A name given is a file of
-// ours beside this one; nothing from a person ever reaches data-behavior.
+// Brings a behaviour to every element that asks for one by data-behavior="name": ./name.js exports default (element) => void,
+// and is fetched when its first element appears. A name is a file of ours; nothing from a person reaches data-behavior.
 const bound = new WeakMap();
 
 async function bind(element) {
@@ -12,25 +11,48 @@ async function bind(element) {
       const module = await import(`./${name}.js`);
       if (element.isConnected) module.default(element);
     } catch (error) {
-      // Every page works without its behaviours; a lost file must not take the others along. Tried again at the next swap.
+      // Every page works without it, and so do the others. Tried again at the next swap.
       names.delete(name);
-      console.warn(`behaviour ${name} could not start`, error);
+      if (!leaving) console.warn(`behaviour ${name} could not start`, error);
     }
   }
 }
 
 function bindWithin(root) {
-  if (root.matches?.("[data-behavior]")) bind(root);
-  for (const element of root.querySelectorAll("[data-behavior]")) bind(element);
+  const found = [...root.querySelectorAll("[data-behavior]")];
+  if (root.matches?.("[data-behavior]")) found.push(root);
+  return Promise.all(found.map(bind));
 }
 
-bindWithin(document);
-// After a swap htmx reports the place it changed; the new elements may stand beside it (outerHTML, afterbegin), so the
-// whole page is asked again: what is bound already is passed over.
+let leaving = false; // then what was being fetched is let go: no fault
+addEventListener("pagehide", () => (leaving = true));
+addEventListener("pageshow", () => (leaving = false));
+
+bindWithin(document).then(() => (document.documentElement.dataset.bound = "")); // the page listens
+// What is new may stand beside the place that htmx reports, so the whole page is asked: what is bound is passed over.
 document.addEventListener("htmx:after:swap", () => bindWithin(document));
 document.addEventListener("htmx:after:process", (event) => {
   if (event.target instanceof Element) bindWithin(event.target);
 });
+
+// Only home's own answer is drawn: a café's sign-in page under home's number is as good as none.
+const isReply = (asker) => asker?.matches?.('form[action$="/messages"]');
+const isHomes = ({ response: answer, sourceElement }) => answer?.headers.get("HC-Home") && !(answer.raw.redirected && isReply(sourceElement));
+document.addEventListener("htmx:before:response", (event) => {
+  const { detail } = event;
+  if (isHomes(detail.ctx)) return;
+  event.preventDefault();
+  document.dispatchEvent(new CustomEvent("htmx:error", { detail }));
+});
+// A reply that did not reach home is kept, and sent by itself.
+document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+  const reply = ctx?.sourceElement;
+  if (isReply(reply) && !isHomes(ctx)) import("./later.js").then(({ unsent }) => unsent(reply), () => {});
+});
+
+// Files that were on their way when the last page was left go on in this one.
+if (localStorage.getItem("queue") && document.getElementById("tray")) import("./uploads.js");
+if (localStorage.getItem("later") && document.getElementById("tray")) import("./later.js"); // and words
 
 // The form that came back with problems says so to those who listen: its summary takes the focus.
 document.querySelector(".problems[autofocus]")?.focus();

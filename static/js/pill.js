@@ -58,7 +58,8 @@ export default function pill(element) {
   document.getElementById("live").addEventListener("feed", ({ detail: { id } }) => {
     if (has(id)) return;
     waiting.add(id);
-    if (scrollY < 80 && !location.search && !busy()) return show();
+    const own = document.getElementById(`draft-${id}`) !== null; // it was waiting here for its first photo
+    if ((own || scrollY < 80) && !location.search && !busy()) return show();
     clearTimeout(timer);
     timer = setTimeout(offer, 1000); // one's own post is on its way here by the composer
   });

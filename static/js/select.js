@@ -14,7 +14,7 @@ export default function select(button) {
   const bar = document.getElementById("select-bar");
   const chosen = new Set();
   let timer;
-  button.hidden = false;
+  button.removeAttribute("data-waits");
 
   const shots = () => place.querySelectorAll(".shot");
 

@@ -37,5 +37,7 @@ export function toast(words) {
 }
 
 export default function toasts(element) {
-  for (const one of element.querySelectorAll("[data-toast]")) settle(one);
+  const all = () => element.querySelectorAll("[data-toast]").forEach(settle);
+  all();
+  new MutationObserver(all).observe(element, { childList: true });
 }

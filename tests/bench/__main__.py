@@ -1,4 +1,4 @@
-"""python -m tests.bench [P1 P7 ...] [--long] [--json FILE]: the figures of BARS.md, section 1, each beside its bar.
+"""python -m tests.bench [P1 P7 ...] [--long] [--json FILE]: the figures of the README, each beside its bar.
 
 Prints machine, versions and load first, then a line a figure: name, what, figure, bar, ok or SHORT. Never fails on a
 time. Yardsticks (nginx, pyvips, sharp, browsers) that are not there are named as missing; `--yardsticks` installs what
@@ -15,14 +15,15 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import keeping, live, memory, pages, pictures, uploads
+from tests.bench import endings, keeping, live, memory, pages, peers, pictures, uploads
 from tests.bench.ground import CACHE, Figure, Form, machine, missing
 
 Measure = Callable[[Form], list[Figure]]
 MEASURES: dict[str, Measure] = {
     "P1": pages.p1, "P2": pages.p2, "P3": pages.p3, "P4": live.p4, "P5": pages.p5, "P6": pages.p6, "P7": pictures.p7,
     "P8": pictures.p8, "P9": pictures.p9, "P10": uploads.p10, "P11": uploads.p11, "P12": live.p12, "P13": live.p13,
-    "P14": live.p14, "P15": memory.p15, "P17": memory.p17, "P18": memory.p18, "P19": pages.p19, "P20": keeping.p20,
+    "P14": live.p14, "P15": memory.p15, "P16": peers.p16, "P17": memory.p17, "P18": memory.p18,
+    "P19": pages.p19, "P20": keeping.p20, "X2": endings.x2,
 }  # fmt: skip
 
 
@@ -36,29 +37,26 @@ def main() -> int:
     CACHE.mkdir(exist_ok=True)
     if chosen.yardsticks:
         pictures.install_yardsticks()
-    if unknown := set(chosen.names) - MEASURES.keys() - {"P16"}:
+    if unknown := set(chosen.names) - MEASURES.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}")
-    wanted = chosen.names or [*MEASURES, "P16"]
+    wanted = chosen.names or [*MEASURES]
     print(_told(about := machine()), flush=True)
     figures = [figure for name in wanted for figure in _measured(name, Form(chosen.long))]
     if chosen.json:
         lines = [
             {name: getattr(each, name) for name in Figure.__slots__} | {"verdict": each.verdict} for each in figures
-        ]  # type: ignore[attr-defined]
+        ]
         chosen.json.write_text(json.dumps({"machine": about, "figures": lines}, indent=1))
     return 0
 
 
 def _measured(name: str, form: Form) -> list[Figure]:
     began = time.monotonic()
-    if name == "P16":
-        found = [missing("P16", "idle memory against peers", "tests/bench/peers is not built yet")]
-    else:
-        try:
-            found = MEASURES[name](form)
-        except Exception as error:  # noqa: BLE001  one benchmark that breaks does not lose the others
-            traceback.print_exc(limit=-4)
-            found = [missing(name, "broke", f"{type(error).__name__}: {error}"[:200])]
+    try:
+        found = MEASURES[name](form)
+    except Exception as error:  # noqa: BLE001  one benchmark that breaks does not lose the others
+        traceback.print_exc(limit=-4)
+        found = [missing(name, "broke", f"{type(error).__name__}: {error}"[:200])]
     for figure in found:
         print(figure, flush=True)
     print(f"     ({time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)

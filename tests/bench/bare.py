@@ -1,4 +1,4 @@
-"""The bare page of BARS.md: the feed's HTML by Flask and Jinja from hand-written SQL into dicts.
+"""The bare page that Home is measured against: the feed's HTML by Flask and Jinja from hand-written SQL into dicts.
 
 No pairing, no guard, no audiences but one condition, no unread, no presence, no headers, no translations, no packing.
 Its posts are drawn as one writes such a page (bare_posts.html: loops and two macros); all that surrounds the posts is
@@ -34,7 +34,7 @@ def app(database: Path, like: str, member_id: int) -> Flask:
     escaped = [re.sub(r"(\{[{%#])", r"{{ '\1' }}", each) for each in (before, after)]
     page = escaped[0] + '{{ posts[0].public_id }}">\n' + POSTS.read_text() + escaped[1]
     made.jinja_loader = DictLoader({"feed.html": page})  # compiled once, as a file would be
-    sprite = re.search(r"/static/\w+/icons\.svg", like)[0]  # type: ignore[index]
+    sprite = re.search(r"/static/\w+/icons\.svg", like)[0]
 
     @made.get("/")
     def index() -> str:

@@ -175,7 +175,10 @@ class Server:
         command = [sys.executable, "-m", "homecircle", "serve", "--data", str(self.kept.path), "--port",
                    str(self.port), "--away-port", "0",
                    *([] if self._announce else ["--host", "127.0.0.1"])]  # fmt: skip
-        environment = os.environ | {"HOMECIRCLE_ANNOUNCE": "true" if self._announce else "false"}
+        # as the service runs: compiled once (a developer's shell may forbid that), and with the unit's two arenas
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        announce = "true" if self._announce else "false"
+        environment = inherited | {"HOMECIRCLE_ANNOUNCE": announce, "MALLOC_ARENA_MAX": "2"}
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         while not self._answers():
             if time.monotonic() - began > PATIENCE or self.process.poll() is not None:

@@ -9,24 +9,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 from homecircle import db
+from homecircle.backup import making
 from homecircle.files import Folder, settle
 from tests.bench.ground import Figure, Form, interleaved, median, quantile, ratio
 from tests.bench.houses import Pages, copied, house
 
 
 def p20(form: Form) -> list[Figure]:
-    """The backup's own copy (`db.copy_to`, settled) under writes against cp and fsync of the same file."""
+    """The backup's own copy under writes against cp and fsync of the same file."""
     size = form.pick(100_000, 1_000_000)
     with copied(house(size, size // 10)) as kept:
         pages, folder = Pages(kept), Folder(kept.path)
         target = Path(kept.path).parent / "copy"
         pages.get("/")
+
+        def ours(path: Path) -> None:
+            with db.connection():
+                making.copy_database(folder.database, path)
+
         writing = threading.Event()
         writer = threading.Thread(target=_write, args=(writing,))
         writer.start()
-        copies, plain = interleaved(5, lambda: _settled(target, db.copy_to), lambda: _copied(folder.database, target))
+        copies, plain = interleaved(5, lambda: _settled(target, ours), lambda: _copied(folder.database, target))
         quiet = _looked(pages, 1.5)
-        busy = _while(lambda: _settled(target, db.copy_to), lambda: _looked(pages, 0.0))
+        busy = _while(lambda: _settled(target, ours), lambda: _looked(pages, 0.0))
         writing.set()
         writer.join()
         megabytes = folder.database.stat().st_size / 1e6

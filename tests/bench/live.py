@@ -133,7 +133,7 @@ def _hear(opened: list[socket.socket], word: bytes, heard: list[float]) -> None:
         end = time.perf_counter() + 5
         while waiting.get_map() and time.perf_counter() < end:
             for key, _events in waiting.select(0.5):
-                key.data.extend(key.fileobj.recv(65536))  # type: ignore[union-attr]
+                key.data.extend(key.fileobj.recv(65536))
                 if word in key.data:
                     heard.append(time.perf_counter())
                     waiting.unregister(key.fileobj)
@@ -198,7 +198,7 @@ def p14(form: Form) -> list[Figure]:
             Figure("P14", "  12 writers at once: slowest", slowest * 1000, "ms", 500)]  # fmt: skip
 
 
-def _committer(kept: Kept):  # type: ignore[no-untyped-def]
+def _committer(kept: Kept):
     line = sqlite3.connect(Path(kept.path) / "bare.sqlite3", isolation_level=None)
     for text in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "CREATE TABLE said (words TEXT)"):
         line.execute(text)

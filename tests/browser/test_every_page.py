@@ -11,7 +11,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
-from tests.browser.conftest import SAMPLES, People, Server, claim, invite, share, wait_for, write
+from tests.browser.conftest import SAMPLES, People, Server, claim, invite, share, shared, wait_for, write
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -57,15 +57,18 @@ def furnish(ada: Page) -> dict[str, str]:
     write(ada, "Swimming badge!")
     share(ada)
     expect(ada.locator(".post", has_text="Swimming badge!")).to_be_visible()
-    post = str(ada.locator(".post").last.get_attribute("id")).removeprefix("post-")
+    post = shared(ada, "A day by the sea")
     item = urlsplit(str(ada.locator(".post .tile").first.get_attribute("href"))).path
     ada.goto("/members")
     member = str(ada.locator("#main a[href^='/members/']").first.get_attribute("href"))
     return {
         "home": "/", "new": "/new", "post": f"/feed/{post}", "edit": f"/feed/{post}/edit", "photo": item,
         "family": "/members", "member": member, "you": "/settings", "profile": "/settings/profile",
-        "look": "/settings/look", "language": "/settings/language", "devices": "/devices", "since": "/since",
-        "around": "/presence", "lost": "/feed/nothing",
+        "look": "/settings/look", "help": "/settings/help", "export": "/settings/export",
+        "language": "/settings/language", "devices": "/devices",
+        "program": "/devices/program", "since": "/since", "around": "/presence", "lost": "/feed/nothing",
+        "links": "/vault/links", "previews": "/house/links",
+        "move-in": "/house/move-in",
     }  # fmt: skip
 
 

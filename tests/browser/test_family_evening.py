@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Response, expect
 
-from tests.browser.conftest import SAMPLES, People, invite, join_by_link, share, write
+from tests.browser.conftest import SAMPLES, People, invite, join_by_link, share, shared, write
 
 SURPRISE = "Saturday at six, not a word to him"
 ASK = """async (path) => {
@@ -108,7 +108,7 @@ def test_a_family_evening(people: People, ada: Page, ben: Page, cleo: Page) -> N
     for page in (cleo, grandma):
         expect(page.locator(".post", has_text=SURPRISE)).to_be_visible()
         expect(page.locator(".post", has_text=SURPRISE).locator("img:not(.ph)").first).to_be_visible()
-    post = str(ada.locator(".post", has_text=SURPRISE).get_attribute("id")).removeprefix("post-")
+    post = shared(ada, SURPRISE)
     photo = str(cleo.locator(".post", has_text=SURPRISE).locator(".tile img:not(.ph)").first.get_attribute("src"))
     item = photo.split("/")[2]
 

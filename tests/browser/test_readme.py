@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, SAMPLES, share, write
+from tests.browser.conftest import PHONE, SAMPLES, share, shared, write
 
 DESK = {"width": 1280, "height": 900}
 
@@ -22,7 +22,7 @@ def test_the_feed_of_a_family(ada: Page, ben: Page, picture: Callable[[Page, str
     card.get_by_role("button", name="React").click()
     ben.locator(":popover-open").get_by_role("button", name="Love").click()
     expect(card.locator(".mark")).to_be_visible()
-    ben.goto("/feed/" + str(card.get_attribute("id")).removeprefix("post-"))
+    ben.goto(f"/feed/{shared(ben, 'From the lake')}")
     ben.locator("textarea[name=text]").fill("Is the water warm?")
     ben.get_by_role("button", name="Send").click()
     expect(ben.locator(".message", has_text="Is the water warm?")).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
@@ -28,7 +29,7 @@ def test_a_hidden_page_closes_its_stream_within_three_seconds(ada: Page, ben: Pa
     write(ada, "While you were away")
     share(ada)
     expect(ada.locator(".post", has_text="While you were away")).to_be_visible()
-    assert ben.locator(".post").count() == 0
+    expect(ben.locator(".post")).to_have_text([re.compile("Ben joined")])
     ben.evaluate(HIDE, False)
     expect(ben.locator(".post", has_text="While you were away")).to_be_visible()
 
@@ -36,7 +37,7 @@ def test_a_hidden_page_closes_its_stream_within_three_seconds(ada: Page, ben: Pa
 def test_a_page_that_finds_the_house_full_asks_now_and_then(ada: Page, ben: Page) -> None:
     asked: list[str] = []
     ben.on("request", lambda request: asked.append(request.url) if "/live/since" in request.url else None)
-    ben.route("**/live?*", lambda route: route.fulfill(status=503))
+    ben.route("**/live?*", lambda route: route.fulfill(status=503, headers={"HC-Home": "1"}))
     ben.clock.install()
     ben.reload()
     wait_for(lambda: ben.evaluate("1") and asked, "the first question")
@@ -63,13 +64,12 @@ def test_a_server_that_dies_in_the_middle_loses_nothing(server: Server, ada: Pag
     expect(strip).to_contain_text("Can't reach home")
     ada.get_by_label("Your words").fill("Said into the dark")
     share(ada)
-    expect(ada.get_by_text("That didn't reach home. Try again?")).to_be_visible()
-    assert ada.get_by_label("Your words").input_value() == "Said into the dark"
+    expect(ada.locator("#drafts .post", has_text="Said into the dark")).to_contain_text("Will be shared when home is")
     server.start()
     expect(strip).to_contain_text("Back again", timeout=30_000)
     expect(strip).to_be_hidden()
-    share(ada)
-    expect(ada.locator(".post", has_text="Said into the dark")).to_have_count(1)
+    expect(ada.locator("#posts .post", has_text="Said into the dark")).to_have_count(1, timeout=40_000)
+    expect(ada.locator("#drafts .post")).to_have_count(0)
     expect(ben.locator("#pill")).to_be_visible()
     assert ben.get_by_label("Your words").input_value() == "Half a thought"
     ben.locator("#composer > summary").click()
@@ -80,7 +80,7 @@ def test_a_server_that_dies_in_the_middle_loses_nothing(server: Server, ada: Pag
 def test_a_page_asked_again_after_a_cut_misses_no_change(server: Server, ada: Page, ben: Page) -> None:
     write(ada, "Before")
     share(ada)
-    expect(ben.locator(".post-text")).to_have_text("Before")
+    expect(ben.locator(".post-text").first).to_have_text("Before")
     failed: list[str] = []
 
     def cut(route: Route) -> None:
@@ -96,7 +96,7 @@ def test_a_page_asked_again_after_a_cut_misses_no_change(server: Server, ada: Pa
     ben.unroute("**/feed/*?part=card")
     server.stop()
     server.start()
-    expect(ben.locator(".post-text")).to_have_text("After", timeout=30_000)
+    expect(ben.locator(".post-text").first).to_have_text("After", timeout=30_000)
 
 
 def test_a_large_file_goes_on_where_it_was_cut(server: Server, ada: Page, tmp_path: Path) -> None:
@@ -116,12 +116,12 @@ def test_a_large_file_goes_on_where_it_was_cut(server: Server, ada: Page, tmp_pa
 
     def note(request: object) -> None:
         if getattr(request, "method", "") == "PATCH":
-            pieces.append(int(request.headers["upload-offset"]))  # type: ignore[attr-defined]
+            pieces.append(int(request.headers["upload-offset"]))
 
     server.start()
     ada.on("request", note)
     share(ada)
-    expect(ada.locator(".post", has_text="The film")).to_be_visible(timeout=60_000)
+    expect(ada.locator(".post:not(.draft)", has_text="The film")).to_be_visible(timeout=60_000)
     assert pieces[0] > BIG // 4  # not from the beginning
     wanted = hashlib.sha256(film.read_bytes()).hexdigest()
     kept = [path for path in server.data.rglob("*") if path.is_file() and path.stat().st_size == BIG]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -37,11 +39,13 @@ class Image:
             handle.truncate(megabytes << 20)
         subprocess.run([f"mkfs.{kind}", "-q", *options, str(self.file)], check=True, capture_output=True)
 
-    def mount(self) -> None:
+    def mount(self, options: str = "loop") -> None:
         """Mount. A mount namespace that began meanwhile (a container, another test) may still hold the file system
         that was shut down, and then the kernel hands out that one: wait until it has let go."""
         for _ in range(600):
-            subprocess.run(["mount", "-o", "loop", str(self.file), str(self.root)], check=True)
+            subprocess.run(["mount", "-o", options, str(self.file), str(self.root)], check=True)
+            if "ro" in options.split(","):
+                return
             try:
                 (self.root / "alive").write_bytes(b"yes")
             except OSError:
@@ -68,6 +72,29 @@ class Image:
             fcntl.ioctl(descriptor, SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
         finally:
             os.close(descriptor)
+
+    def fail(self) -> None:
+        """Let the kernel find an error in an ext4 (of `mkfs -e remount-ro`): it closes it to all writing."""
+        source = subprocess.run(["findmnt", "-n", "-o", "SOURCE", str(self.root)], check=True, capture_output=True)
+        device = Path(source.stdout.decode().strip()).name
+        assert re.fullmatch(r"loop\d+", device), device
+        Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("as when a sector is bad")
+
+    def repair(self) -> None:
+        """Unmount, let e2fsck look after it, mount."""
+        self.unmount()
+        checked = subprocess.run([f"fsck.{self.kind}", "-y", str(self.file)], check=False, capture_output=True)
+        assert checked.returncode in {0, 1}, checked.stdout
+        self.mount()
+
+    def fill_with_names(self) -> Path:
+        """Make empty files until there can be no more; returns the folder that holds them."""
+        filler = self.root / "names"
+        filler.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):
+            for number in itertools.count(len(list(filler.iterdir()))):
+                (filler / str(number)).touch()
+        return filler
 
     def fill(self) -> Path:
         """Take every byte that is left; returns the file that holds them."""

@@ -7,6 +7,7 @@ first one that is not as promised ends the run with its output.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -22,7 +23,7 @@ from pathlib import Path
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 TOOL = os.environ.get("FRESH_MACHINE") or shutil.which("fresh-machine") or ""
-EXPOSURE = 1.5  # BARS X13
+EXPOSURE = 1.5  # of `systemd-analyze security`, at most
 DATA = "/var/lib/homecircle"
 FORM = "application/x-www-form-urlencoded"
 
@@ -39,6 +40,11 @@ class Machine:
         if done.returncode != code:
             sys.exit(f"\n{command}\nended with {done.returncode}, not {code}:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def write(self, path: str, text: str, *, more: bool = False) -> None:
+        """Put `text` into a file inside, or behind what it holds already."""
+        packed = base64.b64encode(text.encode()).decode()
+        self.run(f"echo {packed} | base64 -d {'>>' if more else '>'} {path}")
 
     def reboot(self) -> None:
         self._tool("reboot")
@@ -180,15 +186,82 @@ def upgrades(machine: Machine, ada: Browser) -> None:
     wants("brought up to date: 0.9.1" in printed, "a newer tree is an upgrade", printed)
     wants("0.9.1" in machine.run("homecircle status"), "the new version runs")
     wants("from the sandbox" in ada.ask("GET", "/")[1], "the post is there")
-    machine.run(f"sed -i 's/0.9.1/0.9.2/' {init}; printf 'raise SystemExit(\"broken on purpose\")\\n' "
-                "> homecircle/migrations/9999_broken.py")  # fmt: skip
+    pid = machine.run("systemctl show -p MainPID --value homecircle")
+    broken, says = "homecircle/migrations/9999_broken.py", "def up(migrator, db): "
+    machine.run(f"sed -i 's/0.9.1/0.9.2/' {init}")
+    for what, wrong in (
+        ("fails", 'raise ValueError("broken on purpose")'),
+        ("loses posts", '[db.execute_sql("DELETE FROM " + each) for each in ("event", "post_item", "post")]'),
+        ("finds no room", 'db.execute_sql("PRAGMA max_page_count = 1"); db.execute_sql("CREATE TABLE more (x)")'),
+    ):
+        machine.write(broken, f"{says}{wrong}\n")
+        printed = machine.run("./install.sh", code=1)
+        wants(
+            "tried on a copy" in printed and "Nothing was changed" in printed, f"one that {what} is not let in", printed
+        )
+        print("   ", printed.strip().splitlines()[-1])
+        wants(machine.run("systemctl show -p MainPID --value homecircle") == pid, "the version before was not stopped")
+        wants(not machine.run(f"find {DATA}/tmp -mindepth 1"), "nothing of the copy is left")  # noqa: S108  the installed machine's own
+    wants(len(machine.run(f"ls {DATA}/backups").split()) >= 4, "each try made a backup first")
+    machine.run(f"rm {broken}")
+    machine.write(init, "import sys\nif 'serve' in sys.argv:\n    raise SystemExit('broken on purpose')\n", more=True)
     printed = machine.run("./install.sh", code=1)
-    wants("broken on purpose" in printed and "runs again" in printed, "one that fails is rolled back", printed)
+    wants(
+        "broken on purpose" in printed and "runs again" in printed, "one that does not come up is rolled back", printed
+    )
     wants("0.9.1" in machine.run("homecircle status"), "the former version runs again")
     wants("from the sandbox" in ada.ask("GET", "/")[1], "with its data")
     wants("before-upgrade" not in machine.run(f"ls {DATA}"), "the copy of the database is gone again")
-    machine.run("rm homecircle/migrations/9999_broken.py; ./install.sh")
+    machine.run(f"head -n -3 {init} > /root/init && cp /root/init {init} && ./install.sh")
     wants(len(releases(machine)) == 2, "two releases are kept")
+
+
+def keeps_a_second_place(machine: Machine, ada: Browser) -> None:
+    """A loop-mounted image stands for the USB disk."""
+    print("A second place for backups", flush=True)
+    usb, conf = "/mnt/usb", "/etc/systemd/system/homecircle.service.d/backup.conf"
+    machine.run(
+        f"mkdir -p {usb} /mnt/inside; truncate -s 64M /root/usb.img; mkfs.ext4 -q /root/usb.img; chmod 711 /root"
+    )
+    for wrong in (f"{usb}", "/mnt/inside/backups"):  # not mounted yet
+        printed = machine.run(f"./install.sh --backup-to {wrong}", code=1)
+        wants("on the same disk" in printed and "Nothing was changed" in printed, f"{wrong} is refused", printed)
+    machine.run(f"test ! -e {conf} && test ! -e {DATA}/homecircle.toml && test ! -e /mnt/inside/backups")
+    machine.run("for n in $(seq 0 15); do [ -e /dev/loop$n ] || mknod /dev/loop$n b 7 $n; done; "
+                "[ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237; "
+                f"mount -o loop /root/usb.img {usb}")  # fmt: skip
+    try:
+        printed = machine.run(f"./install.sh --backup-to {usb}")
+        place = f"{usb}/homecircle"
+        wants(f"homecircle backup --to {place}" in printed, "it tells where and how", printed)
+        again = machine.run(f"./install.sh --backup-to {usb}")
+        wants("nothing was changed" in again, "a second run changes nothing", again)
+        wants("nothing was changed" in machine.run("./install.sh"), "nor does one without the option")
+        machine.run(f"homecircle backup --to {place}")
+        machine.run("homecircle run backup")
+        wants("Everything is whole" in machine.run(f"homecircle verify {place}"), "the service writes there, whole")
+        wants(not machine.run(f"find {place} ! -user homecircle"), "nothing there belongs to anyone else")
+        wants("there" in machine.run("homecircle status"), "status tells of it")
+        closed = machine.run(
+            "nsenter -t $(systemctl show -p MainPID --value homecircle) -m -- touch /mnt/inside/x", code=1
+        )
+        wants("Read-only" in closed, "the folder beside it stays closed to the service", closed)
+        machine.run(f"systemctl stop homecircle.socket homecircle; umount {usb}; "
+                    "systemctl start homecircle.socket homecircle")  # fmt: skip
+        until("without its disk the house opens", lambda: "from the sandbox" in ada.ask("GET", "/")[1])
+        printed = machine.run("homecircle run backup", code=1)
+        wants("The backup disk is not there" in printed, "and says what is missing", printed)
+        machine.run(f"mount -o loop /root/usb.img {usb}; sleep 1; homecircle run backup")
+        wants(True, "plugged in again, it goes on without a restart")
+        printed = machine.run("./install.sh --backup-to none")
+        wants("this machine only" in printed, "none takes it back", printed)
+        machine.run(f"test ! -e {conf} && test ! -d $(dirname {conf}) && test -d {place} && homecircle run backup")
+        machine.run(f"./install.sh --backup-to {usb}; ./install.sh --uninstall; test ! -e {conf}; ./install.sh")
+        machine.run(f"grep -q {place} {conf} && homecircle run backup")
+        wants(True, "a new install finds it in the settings that were kept")
+        machine.run("./install.sh --backup-to none")
+    finally:
+        machine.run(f"umount {usb}")
 
 
 def loses_its_disk(machine: Machine, ada: Browser) -> None:
@@ -260,6 +333,7 @@ def main() -> None:
             ada, _ = fresh(machine)
             lives_through_power_cut(machine, ada)
             upgrades(machine, ada)
+            keeps_a_second_place(machine, ada)
             loses_its_disk(machine, ada)
             goes_and_comes(machine, ada)
             serves_one_account(machine)

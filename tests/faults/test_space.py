@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import sqlite3
+from collections import deque
 from pathlib import Path
 
 import pytest
 
 from homecircle import db, feed, files
-from homecircle.errors import NoSpace
-from homecircle.files import BALLAST, LOAN, Folder
+from homecircle.errors import NoSpace, Unwritable
+from homecircle.files import BALLAST, LOAN, SPARES, Folder
+from homecircle.vault import uploads
 from homecircle.web import reserve
 from tests.conftest import Family, Home
 
@@ -38,12 +41,14 @@ def test_a_transaction_on_a_full_disk_is_refused_and_leaves_nothing(folder: Fold
 
 
 def test_a_commit_that_finds_the_disk_full_is_a_refusal_too(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NoSpace), db._room_or_refusal():  # noqa: PT012
+    with pytest.raises(NoSpace), db._disk_or_refusal():  # noqa: PT012  peewee's error comes of another
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorcode = sqlite3.SQLITE_FULL
         try:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise full
         except sqlite3.OperationalError:
             raise sqlite3.OperationalError("cannot rollback - no transaction is active")  # noqa: B904  as peewee does
-    with pytest.raises(sqlite3.OperationalError, match="no such table"), db._room_or_refusal():
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), db._disk_or_refusal():
         db.rows("SELECT * FROM nowhere")
 
 
@@ -63,6 +68,58 @@ def test_files_refuse_in_words(folder: Folder, tmp_path: Path, monkeypatch: pyte
         with pytest.raises(NoSpace, match="no space left"):
             write()
     assert not (folder.root / "file").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS])
+def test_a_disk_that_fails_or_is_closed_is_told_and_nothing_is_half_done(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def failing(_descriptor: int) -> None:
+        raise OSError(number, "not now")
+
+    monkeypatch.setattr(files, "_failures", failures := deque[str](maxlen=1))
+    monkeypatch.setattr(files.os, "fsync", failing)
+    with pytest.raises(Unwritable, match="takes nothing new") as told:
+        folder.write(folder.root / "file", b"abc")
+    assert not isinstance(told.value, NoSpace) and not (folder.root / "file").exists()
+    assert bool(failures) == (number == errno.EIO)  # a disk that fails should be looked at; a closed one may be opened
+
+
+def test_after_an_fsync_that_failed_nothing_is_written_before_the_file_is_opened_anew(
+    folder: Folder, family: Family
+) -> None:
+    failing = sqlite3.OperationalError("disk I/O error")
+    failing.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    with pytest.raises(Unwritable, match="takes nothing new"), db.transaction():
+        raise failing
+    assert db.has_failed()
+    feed.publish(family.ada.id, "it takes this again", [], [], "again")
+    assert not db.has_failed()
+    failing.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    with pytest.raises(Unwritable), db.transaction():
+        raise failing
+    with pytest.raises(Unwritable, match="start HomeCircle again"):
+        feed.publish(family.ada.id, "never again", [], [], "never")
+    db.close_file()
+    db.open_file(folder.database)
+    assert [text for (text,) in db.rows("SELECT text FROM post")] == ["it takes this again"]
+    assert feed.publish(family.ada.id, "after a new start", [], [], "new").text == "after a new start"
+
+
+def test_a_disk_for_hardly_any_new_file_is_a_full_one_and_the_start_gets_what_it_needs(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.keep_ballast()
+    assert all(spare.exists() for spare in folder.spares)
+    monkeypatch.setattr(Folder, "_new_files", lambda self: SPARES - 1)
+    assert folder.free() == 0
+    with pytest.raises(NoSpace):
+        folder.room_for_words()
+    folder.prepare()
+    assert not any(spare.exists() for spare in folder.spares)
+    monkeypatch.undo()
+    folder.keep_ballast()
+    assert all(spare.exists() for spare in folder.spares)
 
 
 def test_the_ballast_is_lent_a_piece_at_a_time_and_taken_again(
@@ -116,3 +173,21 @@ def test_on_a_full_disk_pages_are_read_things_deleted_and_words_refused(
     assert home.browser().post("/feed", {"text": "who am I"}).status_code == 401  # strangers learn nothing of it
     monkeypatch.undo()
     assert ada.post("/feed", {"text": "room again", "once": "full"}).status_code == 303
+
+
+def test_who_finds_no_room_is_told_who_was_told_and_admins_are(
+    home: Home, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve.install(home.app)
+    ada, ben = home.browser(family.ada), home.browser(family.ben)
+    has_no_room = "Home has hardly any room left"
+    assert has_no_room not in ada.get("/").text
+    folder = home.house.folder
+    tus = {"Tus-Resumable": "1.0.0", "Accept": "application/json", "Upload-Length": str(folder.free())}
+    monkeypatch.setattr(uploads, "SIZE_LIMIT", folder.total())
+    refused = ben.post("/uploads", headers=tus)
+    assert refused.status_code == 507
+    assert json.loads(refused.text)["title"] == "Home has no space left for this. Ada was told."
+    assert has_no_room in ada.get("/vault").text and "Somebody may be waiting for room" in ada.get("/house").text
+    assert has_no_room not in ben.get("/vault").text
+    assert "told" not in json.loads(ada.post("/uploads", headers=tus).text)["title"]

@@ -53,6 +53,14 @@ def test_a_typed_code_lets_in_and_a_wrong_one_says_so_kindly(home: Home, family:
     assert stranger.get("/").status_code == 200
 
 
+def test_who_joins_reads_on_in_their_own_words(home: Home, family: Family) -> None:
+    made = devices.offer("member", "Oma", family.ada.id)
+    phone = home.browser()
+    german = {"Accept-Language": "de-DE,de;q=0.9,en;q=0.5"}
+    assert phone.post("/join", {"secret": made.secret}, headers=german).location == "/join/you"
+    assert "Du bist drin" in phone.get("/join/you").text  # whatever the browser asks for by now
+
+
 def test_after_five_wrong_codes_one_waits(home: Home, family: Family) -> None:
     stranger = home.browser()
     for _ in range(5):
@@ -96,6 +104,7 @@ def test_ask_wait_and_be_let_in(home: Home, family: Family) -> None:
     assert words in page
     answer = ada.post(f"/house/asks/{first_ask(page)}", {"words": words, "member": family.grandma.public_id})
     assert answer.status_code == 303
+    assert "It is in." in ada.get(answer.location).text
     part = tablet.get("/hello/ask?part=waiting", headers={"HX-Request": "true"})
     assert part.headers["HX-Redirect"] == "/hello/ask"
     assert tablet.get("/hello/ask").location == "/"
@@ -121,6 +130,32 @@ def test_someone_new_is_asked_who_they_are(home: Home, family: Family) -> None:
     ada.post(f"/house/asks/{first_ask(ada.get('/house/asks').text)}", {"words": words, "member": ""})
     assert phone.get("/hello/ask").location == "/join/you"
     assert "Mia" in {face.name for face in members.present().values()}
+
+
+def test_an_own_device_lets_the_old_one_back_in(home: Home, family: Family) -> None:
+    phone, gran = home.browser(), home.browser(family.grandma)
+    words = ask(phone, "Grandma")
+    assert "/devices/asks/" in gran.get("/devices").text
+    page = gran.get("/devices/asks").text
+    assert "Grandma wants in, on Browser" in page
+    answer = gran.post(f"/devices/asks/{first_ask(page, '/devices/asks/')}",
+                       {"words": words, "device": ""})  # fmt: skip
+    assert answer.location == "/devices"
+    assert phone.get("/hello/ask").location == "/"
+    assert "data-here" not in phone.get("/devices").text
+    assert len(devices.of_member(family.grandma.id)) == 2
+
+
+def test_every_page_of_an_admin_says_that_somebody_is_at_the_door(home: Home, family: Family) -> None:
+    ada, ben = home.browser(family.ada), home.browser(family.ben)
+    assert "Somebody is at the door" not in ada.get("/vault").text
+    assert ada.get("/devices/asks").text.strip() == ""
+    ask(home.browser(), "Grandma's tablet")
+    assert "Somebody is at the door" in ada.get("/vault").text
+    assert "Grandma&#39;s tablet wants in, on Browser" in ada.get("/devices/asks").text
+    assert "Somebody is at the door" not in ben.get("/vault").text
+    assert ben.get("/devices/asks").text.strip() == ""
+    assert "checked" not in ada.get("/devices/asks").text  # nobody is of that name: nobody is meant beforehand
 
 
 def test_no_says_no(home: Home, family: Family) -> None:
@@ -159,15 +194,31 @@ def test_outside_one_asks_only_while_it_is_open(home: Home, family: Family) -> N
 # Signed out
 
 
-def test_a_signed_out_phone_says_so_once(home: Home, family: Family) -> None:
+def test_a_signed_out_phone_says_so_and_whose_it_was(home: Home, family: Family) -> None:
     ben, ada = home.browser(family.ben), home.browser(family.ada)
     ada.post(f"/devices/{pass_of(family.ben).device}/delete")
     assert ben.get("/").location == "/hello"
     page = ben.get("/hello")
     assert "This phone was signed out" in page.text
     assert page.headers["Clear-Site-Data"] == '"cache", "storage"'
-    assert "Ben" not in page.text
-    assert "This phone was signed out" not in ben.get("/hello").text
+    assert "Ask to be let in as Ben" in page.text
+    assert "/face/" not in page.text  # initials: no picture is given to who is not in
+    assert "Lindqvist" not in page.text
+    assert "Ben" not in home.browser().get("/hello").text
+    words = ask(ben, "Ben")
+    asked = ada.get("/house/asks").text
+    assert re.search(rf'value="{family.ben.public_id}" required checked', asked)
+    ada.post(f"/house/asks/{first_ask(asked)}", {"words": words, "member": family.ben.public_id})
+    assert ben.get("/hello/ask").location == "/"
+    assert ben.get("/").status_code == 200
+
+
+def test_a_phone_signs_itself_out_and_forgets_whose_it_was(home: Home, family: Family) -> None:
+    ben = home.browser(family.ben)
+    ben.post(f"/devices/{pass_of(family.ben).device}/delete")
+    page = ben.get("/hello").text
+    assert "This phone was signed out" not in page
+    assert "Ben" not in page
 
 
 def test_after_signing_out_nothing_is_given(home: Home, family: Family) -> None:
@@ -309,6 +360,7 @@ def test_the_sheets_square_opens_the_same(home: Home, family: Family) -> None:
 @pytest.fixture
 def tablet(home: Home, family: Family) -> Browser:
     page = home.browser(family.ada).post("/house/devices", {"name": "Kitchen tablet"}).text
+    assert re.search(r"Good until \d\d:\d\d<", page)  # ten minutes need no date
     code = re.search(r'class="spoken-code">([A-Z ]+)<', page)[1]
     browser = home.browser()
     assert browser.post("/hello", {"code": code}).location == "/who"
@@ -454,6 +506,15 @@ def test_invitations_carry_the_canonical_address(home: Home, family: Family) -> 
     assert "http://192.0.2.7/join#" in ada.post("/devices").text  # made with a home token: for home
 
 
+def test_an_invitation_that_is_refused_comes_back_as_it_was_typed(home: Home, family: Family) -> None:
+    typed = {"name": "Mia", "welcome": "Come in! " * 40, "admin": "1"}
+    answer = home.browser(family.ada).post("/members/invitations", typed)
+    assert answer.status_code == 422
+    assert 'value="Mia"' in answer.text and f'value="{typed["welcome"]}"' in answer.text
+    assert 'name="admin" value="1" checked' in answer.text
+    assert 'value="" placeholder' in home.browser(family.ada).get("/members").text
+
+
 def test_a_device_keeps_its_place_at_another_home_address(home: Home, family: Family) -> None:
     before = devices.count()
     link = link_of(home.browser(family.ben).post("/devices/here").text)
@@ -496,3 +557,21 @@ def test_the_pages_ask_as_many_questions_for_twelve_devices_as_for_four(home: Ho
     for number in range(8):
         devices.add(family.ada.id, f"device {number}", "home")
     assert {path: asked(path) for path in few} == few
+
+
+def test_a_program_is_added_once_and_takes_a_place(home: Home, family: Family) -> None:
+    ada = home.browser(family.ada)
+    assert ada.get("/devices/program").status_code == 200
+    assert ada.post("/devices/program", {"name": " "}).status_code == 422
+    page = ada.post("/devices/program", {"name": "Old laptop"}).text
+    key = page.partition("Bearer ")[2].partition("<")[0]
+    assert devices.recognise(key, "home").kind == "program"
+    assert key not in ada.get("/devices").text
+    assert "Old laptop" in ada.get("/devices").text
+    mine = devices.of_member(family.ada.id)
+    assert ada.post(f"/devices/{mine[0].public_id}/delete").status_code == 403  # a program is no way in
+    ada.post(f"/devices/{mine[1].public_id}/delete")
+    assert devices.recognise(key, "home") is None
+    while devices.count() < devices.LIMIT:
+        devices.add(family.ben.id, "Another", "home")
+    assert ada.post("/devices/program", {"name": "One too many"}).status_code == 409

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from homecircle import db
+from homecircle import db, feed
 from tests.conftest import SAMPLES, Family, Home, photo
 
 
@@ -69,10 +69,13 @@ def test_a_file_that_is_no_picture_gets_a_sentence_and_loses_nothing(home: Home,
 
 
 def test_somebody_elses_item_cannot_be_shared(home: Home, family: Family) -> None:
-    home.browser(family.ada).post("/feed", {"once": "k", "photos": [photo("cake.jpg")]})
+    """By one who does not see it, or for more than see it (tests/test_using.py)."""
+    two = [family.ben.public_id]
+    home.browser(family.ada).post("/feed", {"once": "k", "photos": [photo("cake.jpg")], "for": two})
     item = db.row("SELECT public_id FROM item")[0]
-    answer = home.browser(family.ben).post("/feed", {"text": "mine now", "once": "k", "items": [item]})
-    assert answer.status_code == 422
+    for person in (family.ben, family.cleo):
+        answer = home.browser(person).post("/feed", {"text": "mine now", "once": "k", "items": [item]})
+        assert answer.status_code == 422
 
 
 def test_an_edit_is_seen_and_only_its_author_may(home: Home, family: Family) -> None:
@@ -162,6 +165,20 @@ def test_the_original_is_whole_for_its_owner_and_without_place_for_others(home: 
     assert copy != source and b"GPS" not in copy and len(copy) > len(source) // 2
 
 
+def test_the_place_is_shared_only_where_the_poster_ticked_it(home: Home, family: Family) -> None:
+    ben, cleo, source = home.browser(family.ben), home.browser(family.cleo), (SAMPLES / "garden.jpg").read_bytes()
+    for once, more in (("a", {}), ("b", {"place": "1"})):
+        ben.post("/feed", {"text": once, "once": once, "photos": [photo("garden.jpg")], **more})
+    home.draw()
+    hidden, told = (f"/vault/{row[0]}" for row in db.rows("SELECT public_id FROM item ORDER BY id"))
+    assert cleo.get(f"{hidden}/original").data != source == cleo.get(f"{told}/original").data
+    assert cleo.post(f"{hidden}/open", {"open": "1"}).status_code == 404
+    assert "Share the place too" in ben.get(hidden).text and "Share the place too" not in cleo.get(hidden).text
+    ben.post(f"{hidden}/open", {"open": "1"})
+    ben.post(f"{told}/open")
+    assert cleo.get(f"{hidden}/original").data == source != cleo.get(f"{told}/original").data
+
+
 def test_ranges(home: Home, family: Family) -> None:
     source = (SAMPLES / "cake.jpg").read_bytes()
     home.browser(family.ada).post("/feed", {"once": "k", "photos": [photo("cake.jpg")]})
@@ -200,3 +217,67 @@ def test_a_film_plays_by_ranges_and_tells_others_no_place(home: Home, family: Fa
     ]
     assert {piece.status_code for piece in pieces} == {206}
     assert b"".join(piece.data for piece in pieces) == seen
+
+
+def test_joining_is_told_in_the_words_of_the_reader(home: Home, family: Family) -> None:
+    ada, mia = home.browser(family.ada), home.browser()
+    made = ada.post("/members/invitations", {"name": "Mia", "once": "k", "welcome": "Here at last"}).text
+    code = re.search(r'class="spoken-code">([A-Z ]+)<', made)[1]
+    assert mia.post("/join", {"code": code}).status_code == 303
+    page = mia.get("/").text
+    assert "Here at last" in page
+    assert "Say hello, Mia" in page
+    ben = home.browser(family.ben)
+    assert "Mia joined" in ben.get("/").text
+    post = feed.page(family.ben.id)[0][0].id
+    assert f'href="/feed/{post}"' in ben.get("/since").text
+    assert "/edit" not in mia.get(f"/feed/{post}").text
+    ben.post("/settings/language", {"language": "de", "zone": ""})
+    assert "Mia ist dabei" in ben.get("/").text
+    ada.post(f"/feed/{post}/messages", {"text": "Hello Mia", "once": "m"})
+    assert "Ada replied to “Mia joined”" in mia.get("/since").text
+    mia.post("/settings/language", {"language": "de", "zone": ""})
+    assert "„Mia ist dabei“" in mia.get("/since").text  # each language has its own quotes
+    mia.post("/settings/language", {"language": "en", "zone": ""})
+    assert "Mia joined" in mia.get("/threads").text
+    mia.post("/members/welcome/delete")
+    assert "Here at last" not in mia.get("/").text
+    mia.post(f"/feed/{post}/delete")
+    assert "Mia joined" in mia.get("/vault/trash").text
+    assert "Mia joined" not in home.browser(family.grandma).get("/").text
+
+
+def test_a_post_for_some_says_just_whom_to_each_of_them(home: Home, family: Family) -> None:
+    feed.publish(family.ada.id, "A surprise", [], [family.ben.public_id, family.cleo.public_id], "k")
+
+    def told(person: object) -> str:
+        line = re.search(r'class="post-for">(.*?)</p>', home.browser(person).get("/").text, re.S)[1]
+        return " ".join(re.sub(r'<span class="face.*?</span>|<[^>]+>', "", line).split())
+
+    assert [told(each) for each in family[:3]] == ["Just Ben, Cleo and you", "Just Ada, Cleo and you",
+                                                  "Just Ada, Ben and you"]  # fmt: skip
+
+
+def test_a_reply_that_was_removed_can_be_put_back(home: Home, family: Family) -> None:
+    post = feed.publish(family.ada.id, "Cake?", [], [], "k").public_id
+    ben = home.browser(family.ben)
+    said = ben.post(f"/feed/{post}/messages", {"text": "With cherries", "once": "m"}).location.partition("#r-")[2]
+    answer = ben.post(f"/feed/{post}/messages/{said}/delete", {"whole": "1"}, headers={"HX-Request": "true"})
+    assert f"/feed/{post}/messages/{said}/restore" in answer.text
+    assert "With cherries" not in ben.get(f"/feed/{post}").text
+    ben.post(f"/feed/{post}/messages/{said}/restore")
+    assert "With cherries" in ben.get(f"/feed/{post}").text
+    answer = ben.post(f"/feed/{post}/messages/{said}/delete")
+    assert f"/messages/{said}/restore" in ben.get(answer.location).text
+
+
+def test_a_reply_with_a_photo_says_so_on_home(home: Home, family: Family) -> None:
+    ada, ben = home.browser(family.ada), home.browser(family.ben)
+    ben.post("/feed", {"text": "Who has been at the lake?", "once": "1"})
+    post = _post_id(home, family.ben, "Who has been at the lake?")
+    page = ada.post("/vault/add", {"photos": [photo("cake.jpg"), photo("garden.jpg")]})
+    kept = re.findall(r"items=(\w+)", page.location)
+    ada.post(f"/feed/{post}/messages", {"text": "We", "once": "2", "items": kept[:1]})
+    assert "a photo</a>" in ben.get("/").text and "2 photos" not in ben.get("/").text
+    ada.post(f"/feed/{post}/messages", {"text": "", "once": "3", "items": kept})
+    assert "2 photos</a>" in ben.get("/").text

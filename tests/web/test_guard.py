@@ -80,6 +80,7 @@ def test_every_answer_has_the_header_set(home: Home, family: Family) -> None:
                 answer = who.open(url, method)
                 assert answer.status_code < 500, (url, method)
                 assert not set(HEADERS) - set(answer.headers.keys()), (url, method)
+                assert answer.headers["HC-Home"] == "1"  # what the pages' scripts believe
                 assert "no-store" in answer.headers["Cache-Control"] or answer.status_code in {200, 206, 304}
 
 

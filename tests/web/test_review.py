@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from homecircle import circle, db, devices, feed, members, membership, notices, presence
+from homecircle import circle, db, devices, drafts, feed, members, membership, notices, presence, vault
 from homecircle.web import live
 from tests.conftest import AWAY, Browser, Family, Home, Person, photo
 
@@ -67,6 +67,12 @@ def test_a_limited_device_reads_no_trash_changes_no_settings_and_moves_no_cursor
     assert members.present()[family.ben.id].name == "Ben"
 
 
+def test_a_limited_device_says_that_what_it_shares_goes_to_everyone(home: Home, family: Family) -> None:
+    said = "Everyone in the family sees this."
+    assert said in _limited(family, home).get("/").text
+    assert said not in home.browser(family.ben).get("/").text
+
+
 def test_who_is_no_admin_any_more_has_no_open_invitations(home: Home, family: Family) -> None:
     membership.make_admin(family.ben.public_id, family.ada.id)
     for end in (membership.unmake_admin, lambda who, by: membership.remove(who, by, posts_stay=True)):
@@ -91,6 +97,26 @@ def test_the_log_tells_nothing_of_posts_for_named_members(home: Home, family: Fa
     assert [deed.verb for deed in membership.log()] == ["took-down"]
 
 
+def test_the_log_tells_what_admins_took_away_of_others(home: Home, family: Family) -> None:
+    ada, ben = home.browser(family.ada), home.browser(family.ben)
+    ben.post("/feed", {"text": "Ours", "once": "1", "photos": [photo("cake.jpg"), photo("garden.jpg")]})
+    secret = {"text": "For Ada", "once": "2", "photos": [photo("harbour.jpg")], "for": family.ada.public_id}
+    ben.post("/feed", secret)
+    hidden, *shown = [row[0] for row in db.rows("SELECT public_id FROM item ORDER BY id DESC")]
+    ada.post(f"/vault/{hidden}/delete")
+    ben.post(f"/vault/{shown[0]}/delete")
+    assert membership.log() == []
+    ben.post(f"/vault/{shown[0]}/restore")
+    ada.post("/vault/delete", {"items": shown})
+    assert [(deed.verb, deed.about) for deed in membership.log()] == [("took-away", "Ben")]
+    assert "took away photos or files of Ben" in ben.get("/house/log").text
+    post = feed.page(family.ben.id)[0][-1].id
+    ben.post(f"/feed/{post}/messages", {"text": "Hm", "once": "3"})
+    said = db.row("SELECT public_id FROM message")[0]
+    ada.post(f"/feed/{post}/messages/{said}/delete")
+    assert "took away a reply of Ben" in ben.get("/house/log").text
+
+
 def test_presence_is_told_to_nobody_who_hides_and_settings_tell_nobody(home: Home, family: Family) -> None:
     presence.share(family.grandma.id, "hidden")
     stream = live._Stream(home.house, _pass(family.grandma), "", lambda: False)
@@ -110,11 +136,15 @@ def test_wrong_links_lock_no_right_one_out(home: Home, family: Family) -> None:
     assert home.browser().post("/join", {"secret": made.secret}).status_code == 303
 
 
-def test_metadata_cannot_plant_a_file(home: Home, family: Family) -> None:
+def test_no_metadata_says_what_has_arrived(home: Home, family: Family) -> None:
+    """What no bytes tell waits for a yes (201), whatever its sender says of it: no item, and no file elsewhere."""
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "6", "Upload-Metadata": "arrived YWJjZGVm",
                "Content-Type": "application/offset+octet-stream"}  # fmt: skip
-    assert home.browser(family.ben).open("/uploads", "POST", headers=headers, data=b"abcdef").status_code == 422
-    assert not (home.house.folder.root / "a").exists()
+    answer = home.browser(family.ben).open("/uploads", "POST", headers=headers, data=b"abcdef")
+    assert (answer.status_code, answer.headers["HC-Item-State"]) == (201, "unknown-kind")
+    assert "Upload-Item" not in answer.headers and db.rows("SELECT 1 FROM item") == []
+    assert "arrived" not in db.row("SELECT metadata FROM upload")[0]
+    assert not (home.house.folder.root / "a").exists() and list(home.house.folder.vault.rglob("*.*")) == []
 
 
 def test_the_last_admin_is_asked_of_the_rows(family: Family) -> None:
@@ -142,3 +172,30 @@ def test_a_good_photo_of_a_refused_reply_is_kept(home: Home, family: Family) -> 
     answer = home.browser(family.ben).post(f"/feed/{post.public_id}/messages", form)
     assert answer.status_code == 422
     assert answer.text.count('name="items"') == 1
+
+
+def test_a_limited_device_knows_nothing_of_drafts_and_items_that_are_not_for_everyone(
+    home: Home, family: Family
+) -> None:
+    made = drafts.share(family.ben.id, "A surprise for Ada", ["coming-a"], [family.ada.public_id], "k")
+    own = vault.keep(home.house.folder, home.house.folder.take(photo("cake.jpg").stream), "cake.jpg", family.ben.id)
+    limited = _limited(family, home)
+    assert limited.get(f"/feed/{made}/draft").status_code == 404
+    assert limited.post(f"/feed/{made}/draft/delete").status_code == 404
+    limited.post(f"/feed/{made}/draft")
+    assert [each.id for each in drafts.of_author(family.ben.id, family.ben.id)] == [made]
+    assert feed.page(family.ada.id)[0] == []
+    nowhere = limited.post("/vault/aaaaaaaaaaaaaaaa/open", {"open": "1"})
+    answer = limited.post(f"/vault/{own.public_id}/open", {"open": "1"})
+    assert (answer.status_code, answer.data) == (404, nowhere.data)
+    assert db.row("SELECT place_shared FROM item")[0] == 0
+
+
+def test_a_limited_device_loses_no_words_over_a_bad_photo(home: Home, family: Family) -> None:
+    post = feed.publish(family.ada.id, "Cake?", [], [], "1")
+    limited = _limited(family, home)
+    for path in ("/feed", f"/feed/{post.public_id}/messages"):
+        form = {"text": "Words of mine", "once": path, "photos": [photo("cake.jpg"), photo("text-named.jpg")]}
+        answer = limited.post(path, form)
+        assert answer.status_code == 422 and "Words of mine" in answer.text
+        assert answer.text.count('name="items"') == 1

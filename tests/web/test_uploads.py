@@ -8,7 +8,7 @@ from hashlib import new, sha256
 import pytest
 
 from homecircle import db, devices, vault
-from tests.conftest import SAMPLES, Browser, Family, Home
+from tests.conftest import SAMPLES, Browser, Family, Home, photo
 
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = TUS | {"Content-Type": "application/offset+octet-stream"}
@@ -63,12 +63,76 @@ def test_an_upload_is_its_members_alone(home: Home, family: Family) -> None:
         assert home.browser().open(url, method, headers=PIECE).status_code == 401
 
 
-def test_no_picture_gets_a_sentence_and_the_bytes_go(home: Home, family: Family) -> None:
-    ada, data = home.browser(family.ada), b"just words, no picture at all"
-    answer = _piece(ada, _begin(ada, len(data), "notes.jpg"), 0, data)
-    assert answer.status_code == 422
-    assert "notes.jpg" in answer.json["title"]
+def _tell(browser: Browser, url: str, told: str) -> object:
+    return browser.open(f"{url}/hash", "PUT", data=told, headers={"Content-Type": "text/plain", "Accept": "*/*"})
+
+
+def test_the_sender_says_what_the_file_is(home: Home, family: Family) -> None:
+    data, ada = (SAMPLES / "cake.jpg").read_bytes(), home.browser(family.ada)
+    told, url = sha256(data).hexdigest(), _begin(ada, len(data))
+    item = _piece(ada, url, 0, data).headers["Upload-Item"]
+    assert "as large as on your phone" in ada.get(f"/vault/{item}").text
+    assert _tell(home.browser(family.ben), url, told).status_code == 404
+    for junk in ("", "ä", told[1:], told + "0", "x" * 81):
+        assert _tell(ada, url, junk).status_code in {413, 422}
+    assert _tell(ada, url, told).status_code == 204
+    assert "every byte was checked" in ada.get(f"/vault/{item}").text
+
+
+def test_what_is_not_what_the_sender_has_is_asked_for_once_more(home: Home, family: Family) -> None:
+    data, ada = (SAMPLES / "cake.jpg").read_bytes(), home.browser(family.ada)
+    told, url = sha256(data + b"?").hexdigest(), _begin(ada, len(data))
+    item = _piece(ada, url, 0, data).headers["Upload-Item"]
+    assert _tell(ada, url, told).status_code == 460
+    assert "not quite what you have" in ada.get(f"/vault/{item}").text
+    head = ada.open(url, "HEAD", headers=TUS)
+    assert (head.headers["Upload-Offset"], head.headers.get("Upload-Item")) == ("0", None)
+    assert _piece(ada, url, 0, data).status_code == 460
+    last = _piece(ada, url, 0, data)  # it will never be anything else: it stays as it is
+    assert (last.headers["Upload-Item"], last.headers["HC-Item-State"]) == (item, "different")
+    page = ada.get(f"/vault/{item}").text
+    assert "not quite what you have" in page and "safe to delete" not in page
+
+
+WORDS = b"just words, no picture at all"
+
+
+def test_what_cannot_be_shown_waits_for_a_yes(home: Home, family: Family) -> None:
+    ada = home.browser(family.ada)
+    url = _begin(ada, len(WORDS), "notes.jpg")
+    for answer in (_piece(ada, url, 0, WORDS), ada.open(url, "HEAD", headers=TUS)):
+        assert answer.status_code in {200, 204}
+        assert answer.headers["HC-Item-State"] == "unknown-kind"
+        assert "Upload-Item" not in answer.headers
+    assert home.browser(family.ben).post(f"{url}/keep").status_code == 404
+    kept = ada.post(f"{url}/keep", headers={"Accept": "*/*"})
+    assert kept.status_code == 204
+    item = vault.Item.get(vault.Item.public_id == kept.headers["Upload-Item"])
+    original = vault.Original.get_by_id(item.original_id)
+    assert (item.kind, item.name, original.state, original.path[-4:]) == ("file", "notes.jpg", "kept", ".bin")
+    assert (home.house.folder.root / original.path).read_bytes() == WORDS
+    assert ada.post(f"{url}/keep").headers["Upload-Item"] == item.public_id  # said twice, kept once
+    assert vault.Item.select().count() == 1
+
+
+def test_what_cannot_be_shown_may_be_removed_instead(home: Home, family: Family) -> None:
+    ada = home.browser(family.ada)
+    url = _begin(ada, len(WORDS), "notes.txt")
+    assert ada.post(f"{url}/keep").status_code == 409
+    _piece(ada, url, 0, WORDS)
+    assert ada.open(url, "DELETE", headers=TUS).status_code == 204
     assert list(home.house.folder.uploads.iterdir()) == []
+    assert ada.post(f"{url}/keep").status_code == 404
+
+
+def test_a_program_is_not_asked(home: Home, family: Family) -> None:
+    ada = home.browser(family.ada)
+    metadata = f"filename {base64.b64encode(b'notes.txt').decode()},keep {base64.b64encode(b'1').decode()}"
+    headers = PIECE | {"Upload-Length": str(len(WORDS)), "Upload-Metadata": metadata}
+    assert ada.open("/uploads", "POST", headers=headers, data=WORDS).headers["Upload-Item"]
+    program = devices.add(family.ada.id, "NAS", "home", kind="program")
+    headers = PIECE | {"Upload-Length": str(len(WORDS)), "Authorization": f"Bearer {program}", "Origin": None}
+    assert home.browser().open("/uploads", "POST", headers=headers, data=WORDS).headers["Upload-Item"]
 
 
 def test_the_same_bytes_twice_are_one_file_and_two_items(home: Home, family: Family) -> None:
@@ -139,3 +203,18 @@ def test_creation_with_upload(home: Home, family: Family) -> None:
     assert answer.status_code == 201
     assert answer.headers["Upload-Offset"] == str(len(data))
     assert answer.headers["Upload-Item"]
+
+
+def test_a_full_share_is_refused_before_any_byte(home: Home, family: Family) -> None:
+    ada = home.browser(family.ada)
+    home.house.quota = 10_000_000_000
+    headers = TUS | {"Upload-Length": str(4 << 30)}
+    made = [ada.open("/uploads", "POST", headers=headers).status_code for _ in range(2)]
+    home.house.quota = 5_000_000_000
+    answer = ada.open("/uploads", "POST", headers=headers)
+    assert (made, answer.status_code, answer.mimetype) == ([201, 201], 413, "application/problem+json")
+    assert answer.json["title"].startswith("Your part of the vault is full: 5 GB.")
+    form = {"text": "With a photo", "once": "1", "photos": photo("cake.jpg")}
+    assert "Your part of the vault is full" in ada.post("/feed", form).text
+    assert ada.post("/feed", {"text": "Only words", "once": "2"}).status_code == 303
+    assert home.browser(family.ben).open("/uploads", "POST", headers=headers).status_code == 201
