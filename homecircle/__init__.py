@@ -9,7 +9,7 @@ Floors, top to bottom; a module imports only from floors below its own (``lint-i
       > devices > audiences > circle > members > events > db > files | config | network > errors
 
     web:  pages > doorstep | people | cards | shots | strips > guard > doors | rendering | house | sending
-          | composing | reserve
+          | composing | reserve > streams
 
 Nouns: ``feed`` (posts, marks), ``drafts`` (posts that wait for their first item), ``threads`` (messages under
 a post), ``presence`` (who is here; waves),

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, cast
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
@@ -31,14 +31,16 @@ from homecircle.config import Config
 from homecircle.devices import Pass
 from homecircle.errors import Refused
 from homecircle.files import LEAST
-from homecircle.web import HEADERS, doors, guard
+from homecircle.web import HEADERS, doors, guard, streams
+from homecircle.web.streams import Stream
 
 FIRST_FREE_PORT = 8080
 PORTS_TRIED = 20
 SEND_AT_ONCE = 256 << 10  # bytes
+FAR_BEHIND = 64 << 10  # bytes of hints that a page has not taken
 _NO_SENDFILE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}  # a file system that cannot do it
 SETTINGS: dict[str, Any] = {
-    "threads": 48, "recv_bytes": 262144, "outbuf_high_watermark": 1 << 20, "channel_request_lookahead": 1,
+    "threads": 24, "recv_bytes": 262144, "outbuf_high_watermark": 1 << 20, "channel_request_lookahead": 1,
     "asyncore_use_poll": True, "connection_limit": 400, "channel_timeout": 30, "cleanup_interval": 5,
     "max_request_body_size": 64 << 20, "max_request_header_size": 16 << 10, "ident": None, "expose_tracebacks": False,
     "clear_untrusted_proxy_headers": False,
@@ -91,7 +93,7 @@ def open_door(door: str, app: Any, sockets: list[socket.socket], where: dict[int
 
 def is_busy(channel: Any) -> bool:
     """Say whether a request is being answered on a connection, or an answer is still going out."""
-    return bool(getattr(channel, "requests", None) or getattr(channel, "total_outbufs_len", 0))
+    return any(getattr(channel, each, None) for each in ("requests", "stream", "total_outbufs_len"))
 
 
 class Parser(HTTPRequestParser):
@@ -214,20 +216,47 @@ class _File(ReadOnlyFileBasedBuffer):
 
 
 class _Task(WSGITask):
-    """Lets the guard tell the connection for which device it answers."""
+    """Lets the guard tell the connection for which device it answers; and is the line of a live stream."""
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ[guard.SERVE] = self.channel.serve
+        environ[streams.KEEP] = self.channel.keep
         environ["wsgi.file_wrapper"] = _File
         return environ
+
+    def finish(self) -> None:
+        """End the answer; one that is a live stream's stays open, without this thread."""
+        if self.channel.stream is None:
+            super().finish()
+        else:
+            self.close_on_finish = False  # HTTP/1.0 knows no other way to end an answer
+            self.channel.stream.begin(self)
+
+    def send(self, data: bytes) -> None:
+        """More of the stream. A reader who is far behind is let go: the page comes back and asks from its cursor on."""
+        if self.channel.total_outbufs_len > FAR_BEHIND:
+            self.channel.will_close = True
+            self.channel.server.pull_trigger()
+        else:
+            with contextlib.suppress(ClientDisconnected):
+                self.write(data)
+
+    def end(self) -> None:
+        """The stream is over: its last piece, and the line is closed once that is out."""
+        self.channel.stream = None
+        with contextlib.suppress(ClientDisconnected):
+            super().finish()
+        self.channel.close_when_flushed = True
+        self.channel.server.pull_trigger()
 
 
 class HomeChannel(HTTPChannel):
     parser_class = Parser
     task_class = _Task
-    serving: Pass | None = None
     error_task_class = _Refusal
+    serving: Pass | None = None
+    stream: Stream | None = None
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -251,6 +280,23 @@ class HomeChannel(HTTPChannel):
                 raise
             piece = os.pread(data.file, min(data.length, SEND_AT_ONCE), data.at)
             return int(super().send(piece, do_close=do_close))
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        with self.outbuf_lock:  # waitress goes without where no worker is at it; but a stream is told at any time
+            return bool(super()._flush_some(do_close=do_close))
+
+    def keep(self, stream: Stream) -> None:
+        """The answer that is being given is a live stream's: it stays open."""
+        self.stream = stream
+
+    def received(self, data: bytes) -> bool:
+        """Take what has come in; on an open stream nobody is asked anything any more."""
+        return self.stream is None and bool(super().received(data))
+
+    def handle_close(self) -> None:
+        super().handle_close()
+        if self.stream is not None:
+            self.stream.lost()
 
     def serve(self, me: Pass) -> None:
         """Remember for whom the answer is that begins now."""

@@ -143,6 +143,60 @@ def test_claim_post_and_stop_with_a_stream_open(running: Running) -> None:
     assert b"Hello" in running.ask("GET", "/", headers={"Cookie": cookie}).body
 
 
+def _stream(running: Running, cookie: str, version: str = "1.1") -> socket.socket:
+    line = socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE)
+    head = f"GET /live?since= HTTP/{version}\r\nHost: homecircle.local:{running.port}\r\nCookie: {cookie}\r\n\r\n"
+    line.sendall(head.encode())
+    return line
+
+
+def _read_until(line: socket.socket, word: bytes) -> bytes:
+    heard = b""
+    while word not in heard:
+        piece = line.recv(65536)
+        assert piece, f"closed before {word!r} after {heard!r}"
+        heard += piece
+    return heard
+
+
+def test_streams_hold_no_worker_and_their_places_are_free_at_once(running: Running) -> None:
+    cookie = running.claim()
+    origin = {"Origin": f"http://homecircle.local:{running.port}", "Cookie": cookie,
+              "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
+    opened = [_stream(running, cookie) for _ in range(24)]
+    for line in opened:
+        assert b" 200 " in _read_until(line, b"event: hello\n")
+        line.sendall(b"GET /settings HTTP/1.1\r\nHost: nobody is asked any more\r\n\r\n")
+    one_too_many = _stream(running, cookie)
+    assert b" 503 " in _read_until(one_too_many, b"\r\n\r\n")
+    one_too_many.close()
+    assert running.ask("POST", "/feed", b"text=To+all&once=1", origin).status == 303
+    for line in opened:
+        assert b"HTTP/" not in _read_until(line, b"event: feed\n")
+    threads = len(list(Path(f"/proc/{running.process.pid}/task").iterdir()))
+    assert threads < 24 + 16, "the workers, and what runs beside them"
+    for line in opened:
+        line.close()
+    end = time.monotonic() + PATIENCE
+    while b" 200 " not in _read_until(line := _stream(running, cookie), b"\r\n\r\n"):
+        line.close()
+        assert time.monotonic() < end
+    line.close()
+
+
+def test_a_stream_stays_open_for_a_proxy_of_the_old_kind(running: Running) -> None:
+    cookie = running.claim()
+    with _stream(running, cookie, "1.0") as line:
+        head = _read_until(line, b"event: hello\n")
+        assert b"Connection: close" in head and b"chunked" not in head
+        origin = {"Origin": f"http://homecircle.local:{running.port}", "Cookie": cookie,
+                  "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
+        assert running.ask("POST", "/feed", b"text=Hello&once=1", origin).status == 303
+        assert _read_until(line, b"event: feed\n").startswith(b"event: feed\n")  # as it is, without chunks
+        assert running.stop() == 0
+        assert line.recv(65536) == b"" or line.recv(65536) == b""
+
+
 def test_a_film_goes_out_to_the_byte_whole_and_in_pieces(running: Running) -> None:
     own = {"Cookie": running.claim(), "Origin": f"http://homecircle.local:{running.port}", "Tus-Resumable": "1.0.0"}
     film = b"\0\0\0\x18ftypisom\0\0\x02\0isommp42" + random.Random(1).randbytes(7 << 20)

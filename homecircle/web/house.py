@@ -17,8 +17,7 @@ from homecircle.files import Folder
 from homecircle.network import is_loopback
 from homecircle.vault.decoder import Decoder
 from homecircle.web.doors import Doors
-
-STREAMS = 24  # live streams at once; each holds one of waitress's 48 threads
+from homecircle.web.streams import Streams
 
 
 def _nothing() -> None:
@@ -48,7 +47,7 @@ class House:
     begin: Callable[[str], None] = _nothing_of
     begin_work: Callable[[str], None] = _nothing_of
     work: Callable[[], dict[str, Any]] = dict
-    streams: int = 0
+    streams: Streams = field(default_factory=Streams)
     bringing: Bringing = field(init=False)
     _stranger: tuple[str, float] = field(default=("", 0.0))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from homecircle import circle, db, devices, drafts, feed, members, membership, notices, presence, vault
-from homecircle.web import live
+from homecircle import circle, db, devices, drafts, feed, members, membership, notices, vault
 from tests.conftest import AWAY, Browser, Family, Home, Person, photo
 
 
@@ -117,12 +116,7 @@ def test_the_log_tells_what_admins_took_away_of_others(home: Home, family: Famil
     assert "took away a reply of Ben" in ben.get("/house/log").text
 
 
-def test_presence_is_told_to_nobody_who_hides_and_settings_tell_nobody(home: Home, family: Family) -> None:
-    presence.share(family.grandma.id, "hidden")
-    stream = live._Stream(home.house, _pass(family.grandma), "", lambda: False)
-    presence.arrive(family.ben.id)
-    assert not stream._somebody_came()
-    stream.close()
+def test_settings_tell_nobody(home: Home, family: Family) -> None:
     before = json.loads(home.browser(family.ben).get("/live/since?id=").text)["id"]
     members.update(members.get(family.grandma.id), theme="dark")
     assert json.loads(home.browser(family.ben).get(f"/live/since?id={before}").text)["hints"] == []
