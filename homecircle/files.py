@@ -177,6 +177,17 @@ class Folder:
         finally:
             temporary.unlink(missing_ok=True)
 
+    def write_loosely(self, path: Path, content: bytes) -> None:
+        """Put `content` at `path` without waiting for the disk: after a power cut it may be torn, or not be there."""
+        temporary = self.temporary / secrets.token_hex(8)
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            with create(temporary) as handle:
+                handle.write(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
     def move(self, source: Path, target: Path) -> None:
         """Rename a settled file to its place and settle both folders."""
         missing = [folder for folder in target.parents if not folder.exists()]

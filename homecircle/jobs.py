@@ -69,17 +69,21 @@ class Runner:
     def __init__(self, verbs: Mapping[str, Callable[[], object]]) -> None:
         self._verbs = verbs
         self._stop = threading.Event()
+        self._lock = threading.RLock()
         self._scheduler: Any = None
+        self._early: set[str] = set()  # asked for before the scheduler was there
 
     def start(self) -> None:
         """Load the scheduler (here, not at import: the house listens first) and begin."""
         from apscheduler.schedulers.background import BackgroundScheduler
 
-        self._scheduler = BackgroundScheduler(
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
-        self._plan()
-        self._scheduler.start()
+        scheduler = BackgroundScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
+        with self._lock:
+            self._scheduler = scheduler
+            self._plan()
+            for name in self._early:
+                self.begin(name)
+        scheduler.start()
         threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
     def stop(self) -> None:
@@ -103,8 +107,11 @@ class Runner:
 
     def begin(self, name: str) -> None:
         """Run a job now, in the scheduler's own thread; when it is running already, it runs once more at its time."""
-        if self._scheduler is not None:
-            self._scheduler.modify_job(name, next_run_time=db.now())
+        with self._lock:
+            if self._scheduler is None:
+                self._early.add(name)
+            else:
+                self._scheduler.modify_job(name, next_run_time=db.now())
 
     def _plan(self) -> None:
         for line in TIMETABLE:

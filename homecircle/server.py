@@ -53,6 +53,7 @@ from homecircle.web import create_app, reserve
 from homecircle.web.doors import Doors
 from homecircle.web.house import House
 
+FIRST_PAGE = 2.0  # seconds that the first page has for itself before the timetable and mDNS are loaded (README, P17)
 LOADED = 5.0  # seconds after which what comes after listening is loaded
 TRIM_EVERY = 60.0  # seconds; once takes up to 3 ms
 GRACE = 8.0  # seconds for what is in flight when the house is asked to stop
@@ -74,6 +75,7 @@ class Server:
         self.house: House
         self.port = 0
         self._name = f"{settings.name}.local"  # until mDNS has won another
+        self._runner = Runner(self._verbs())
         self.starts_again = False
         self._arrival = backup.Arrival(self.folder, self.start_again)
 
@@ -139,8 +141,8 @@ class Server:
             "status": "ok" if self._is_well() else "degraded", "version": __version__,
             "claimed": circle.get().is_claimed, "addresses": self.house.addresses(), "data": str(self.folder.root),
             "room_until": room.isoformat() if room else "",
-            "free": self.folder.free(), "total": self.folder.total(), "streams": self.house.streams, "port": self.port,
-            "safety": [_told(state) for state in backup.states()],
+            "free": self.folder.free(), "total": self.folder.total(), "port": self.port,
+            "streams": len(self.house.streams), "safety": [_told(state) for state in backup.states()],
             "jobs": [run._asdict() | {"began_at": run.began_at.isoformat() if run.began_at else None}
                      for run in jobs.last_runs()],
         }  # fmt: skip
@@ -198,7 +200,8 @@ class Server:
             threading.Thread(target=self._preview, name="previews", daemon=True).start()
             threading.Thread(target=self._give_back, name="memory", daemon=True).start()
             undo.callback(self._wake)
-            self._runner = Runner(self._verbs())
+            if self._stopping.wait(FIRST_PAGE):
+                return
             self._runner.start()
             undo.callback(self._runner.stop)
             if self.settings.announce and not is_loopback(self.settings.host):
@@ -293,8 +296,7 @@ class Server:
         _refuse_when(self._stopping)
 
     def _begin(self, job: str) -> None:
-        if hasattr(self, "_runner"):
-            self._runner.begin(job)
+        self._runner.begin(job)
 
     def _run_job(self, job: str) -> dict[str, Any]:
         if job not in self._verbs():

@@ -26,7 +26,7 @@ OWNERS = {
     "pillow_heif": {"vault"}, "zeroconf": {"mdns.py"}, "ifaddr": {"network.py"}, "apscheduler": {"jobs.py"},
     "waitress": {"server.py", "listening.py"},
     "click": {"cli"}, "tempfile": {"files.py"}, "shutil": {"files.py"}, "playhouse": {"db.py"},
-    "jinja2": {"archive"}, "platformdirs": {"config.py"}, "tomllib": {"config.py"},
+    "jinja2": {"archive", "web"}, "platformdirs": {"config.py"}, "tomllib": {"config.py"},
 }  # fmt: skip
 SILENCED = re.compile(r"(?:#|//|/\*) ?(?:noqa|type: ignore|shellcheck disable|biome-ignore|pragma:)|\{[#] djlint:off")
 PRAGMA = re.compile(r"noqa|type: ignore|shellcheck disable=|djlint:off|biome-ignore|pragma:|fmt: skip"

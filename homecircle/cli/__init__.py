@@ -10,7 +10,6 @@ import io
 import json
 import logging
 import sys
-import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,6 +185,8 @@ def _greet(running: Any, open_page: bool) -> None:
         click.echo(f"serving {address}")
         sys.stdout.flush()
     if open_page:
+        import webbrowser  # a start does not wait for it
+
         webbrowser.open(address)
 
 

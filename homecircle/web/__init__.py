@@ -75,6 +75,7 @@ def create_app(house: House) -> Flask:
         MAX_CONTENT_LENGTH=BODY_LIMIT, MAX_FORM_PARTS=300, MAX_FORM_MEMORY_SIZE=1 << 20, TEMPLATES_AUTO_RELOAD=False,
         BABEL_TRANSLATION_DIRECTORIES=str(config.translations()),
     )  # fmt: skip
+    app.jinja_options = {"bytecode_cache": rendering.Compiled(house.folder)}
     app.extensions["house"] = house
     Babel(app, locale_selector=rendering.language)
     app.before_request(_open)

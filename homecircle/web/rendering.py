@@ -7,10 +7,11 @@ module's ``import "./other.js"`` stays within one version.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import functools
 import gzip
 import hashlib
-import mimetypes
 import re
 import secrets
 import threading
@@ -20,26 +21,37 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+import jinja2
 import tzlocal
 from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from flask_babel import format_date, format_datetime, format_decimal, get_locale, get_translations, gettext, ngettext
+from jinja2.bccache import Bucket, BytecodeCache
 from markupsafe import Markup, escape
 
-from homecircle import circle, config, db, devices, members, notices
+from homecircle import circle, config, db, devices, files, members, notices
 from homecircle.devices import Pass
 from homecircle.errors import HouseError, NoSpace
+from homecircle.files import Folder
 from homecircle.vault import links
 
 LANGUAGES = {"en": "English", "de": "Deutsch"}
+KINDS = {
+    ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png", ".txt": "text/plain",
+}  # fmt: skip
+SUM = hashlib.sha256().digest_size
 _drawing = threading.Semaphore(1)
 
 
-class Asset(NamedTuple):
-    """A static file as it is sent."""
+class Asset:
+    """A static file as it is sent; `packed` with gzip, at the first question, or b"" where that gains nothing."""
 
-    plain: bytes
-    packed: bytes
-    media_type: str
+    def __init__(self, path: Path) -> None:
+        self.plain, self.media_type = path.read_bytes(), KINDS.get(path.suffix, "application/octet-stream")
+
+    @functools.cached_property
+    def packed(self) -> bytes:
+        is_text = self.media_type.startswith("text/") or self.media_type == "image/svg+xml"
+        return gzip.compress(self.plain, 6, mtime=0) if is_text else b""
 
 
 class Me(NamedTuple):
@@ -102,6 +114,35 @@ def qr(text: str) -> Markup:
     import segno  # brings TLS and XML along, which a start does not wait for and an idle house does not hold
 
     return Markup(segno.make(text, error="m").svg_inline(svgclass="qr", lineclass=None, omitsize=True, border=2))  # noqa: S704  drawn by segno, escaped by it
+
+
+class Compiled(BytecodeCache):
+    """Compiled templates, kept from one start to the next among what may be deleted at any time.
+
+    Compiling is half of what the first page waits for (README, P17), and most of each other page's first time. Nothing
+    here waits for the disk: what a power cut has torn is known by its sum, and what a full disk refuses is compiled
+    anew. Another text of a template is seen by jinja; another way to compile has another folder.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        way = jinja2.__version__.encode() + Path(__file__).read_bytes()
+        self._folder, self._kept = folder, folder.renditions / f"pages-{hashlib.sha256(way).hexdigest()[:12]}"
+        with contextlib.suppress(OSError):
+            for old in folder.renditions.glob("pages-*"):
+                if old != self._kept:
+                    files.clear(old)
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            found = (self._kept / bucket.key).read_bytes()
+            if hashlib.sha256(found[SUM:]).digest() == found[:SUM]:
+                bucket.bytecode_from_string(found[SUM:])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        made = bucket.bytecode_to_string()
+        with contextlib.suppress(OSError):
+            if not self._folder.is_tight(len(made)):
+                self._folder.write_loosely(self._kept / bucket.key, hashlib.sha256(made).digest() + made)
 
 
 def install(app: Flask) -> None:
@@ -281,7 +322,7 @@ class _Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.files = {
-            str(path.relative_to(folder)): _packed(path) for path in sorted(folder.rglob("*")) if path.is_file()
+            str(path.relative_to(folder)): Asset(path) for path in sorted(folder.rglob("*")) if path.is_file()
         }
         digest = hashlib.sha256(b"".join(name.encode() + each.plain for name, each in self.files.items()))
         self.version = digest.hexdigest()[:12]
@@ -291,14 +332,6 @@ class _Shelf:
         if path not in self.files:
             raise LookupError(f"no static file {path}")
         return f"/static/{self.version}/{path}"
-
-
-def _packed(path: Path) -> Asset:
-    kinds = {".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
-    media_type = kinds.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    plain = path.read_bytes()
-    packable = media_type.startswith("text/") or media_type == "image/svg+xml"
-    return Asset(plain, gzip.compress(plain, 6, mtime=0) if packable else b"", media_type)
 
 
 def _take_standing() -> None:
