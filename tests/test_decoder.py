@@ -248,6 +248,14 @@ def test_waiting_for_a_turn_longer_than_the_patience_loses_no_picture() -> None:
     decoder.close()
 
 
+def test_nobody_waits_for_a_turn_for_ever() -> None:
+    decoder = Decoder(busy=1.0)
+    with decoder._in_turn(), ThreadPoolExecutor(1) as pool, pytest.raises(Busy):
+        pool.submit(decoder.draw, SAMPLES / "palette.png").result(10)
+    assert decoder.draw(SAMPLES / "palette.png").width == 240
+    decoder.close()
+
+
 def test_a_child_that_drips_is_not_waited_for_for_ever() -> None:
     child = module._Child(1.0, 10.0, 0.3)
     reader, writer = os.pipe()

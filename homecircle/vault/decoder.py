@@ -69,6 +69,10 @@ class Busy(HouseError):
     status = 503
 
 
+def _no_turn() -> Busy:
+    return Busy("Home is very busy at the moment. Please try again in a few minutes.")
+
+
 class Unreadable(OSError):
     """The disk does not give the file's bytes."""
 
@@ -138,7 +142,7 @@ class Decoder:
     @contextlib.contextmanager
     def _asked(self, verb: bytes, path: Path) -> Iterator[tuple[_Child, dict[str, Any], int]]:
         """Ask, and hold the turn until the caller has taken the body. A child that does not behave is ended."""
-        with self._turn, _opened(path) as source:
+        with self._in_turn(), _opened(path) as source:
             try:
                 told, length = self._answer(verb, source)
                 child = self._child
@@ -158,6 +162,16 @@ class Decoder:
             except BaseException:  # nobody takes the rest of the body any more: the next answer would start in it
                 self._drop()
                 raise
+
+    @contextlib.contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Wait for the ones before, but not for ever: a page that waits holds one of the server's workers."""
+        if not self._turn.acquire(timeout=self._busy):
+            raise _no_turn()
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _answer(self, verb: bytes, source: IO[bytes]) -> tuple[dict[str, Any], int]:
         """A picture before may have hurt the child, or it just ended of idleness: then a fresh one tries again."""
@@ -334,7 +348,7 @@ class _Child:
         while True:
             is_ready = poll.poll(LOOK * 1000)
             if time.monotonic() - self._began > self._busy:
-                raise Busy("Home is very busy at the moment. Please try again in a few minutes.")
+                raise _no_turn()
             if is_ready:
                 return
             with contextlib.suppress(OSError):
