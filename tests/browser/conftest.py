@@ -140,7 +140,7 @@ class People:
         page.on("request", lambda asked: self._asked(asked.url))
 
     def _failed(self, error: str) -> None:
-        if not error.startswith("Transition was aborted because of invalid state"):  # Chromium's, between two pages
+        if not error.startswith(("Transition was aborted because of ", "Transition was skipped")):  # between two pages
             self.complaints.append(f"uncaught: {error}")
 
     def _heard(self, kind: str, text: str) -> None:

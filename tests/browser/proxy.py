@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 
 ONCE = 64 << 10
-TRICKLE = 256 << 10  # bytes a second
+TRICKLE = 32 << 10  # bytes a second
 HEAD = re.compile(rb"PATCH (\S+) .*?content-length: (\d+)", re.I | re.S)
 
 

@@ -71,6 +71,7 @@ def test_every_byte_is_checked_where_the_browser_reckons_itself(people: People, 
     page = people.come()
     claim(page, server)
     page.get_by_role("button", name="Done for now").click()
+    page.locator("#posts").wait_for()
     assert _reckon(page, b"abc") == (True, VECTORS[b"abc"])
     choose(page, "cake.jpg")
     wait_for(lambda: _arrivals(server) == ["equal"], "it to be compared")

@@ -14,7 +14,6 @@ ASK = """async (path) => {
   const answer = await fetch(path, { redirect: "manual", cache: "no-store", headers: { "If-None-Match": "*" } });
   return [answer.status, await answer.text()];
 }"""
-REVOKED_WITHIN = 1_000  # milliseconds
 
 
 class Ear:
@@ -107,7 +106,7 @@ def test_a_family_evening(people: People, ada: Page, ben: Page, cleo: Page) -> N
     share(ada)
     for page in (cleo, grandma):
         expect(page.locator(".post", has_text=SURPRISE)).to_be_visible()
-        expect(page.locator(".post", has_text=SURPRISE).locator("img:not(.ph)").first).to_be_visible()
+        expect(page.locator(".post", has_text=SURPRISE).locator("img:not(.ph)").first).to_be_visible(timeout=40_000)
     post = shared(ada, SURPRISE)
     photo = str(cleo.locator(".post", has_text=SURPRISE).locator(".tile img:not(.ph)").first.get_attribute("src"))
     item = photo.split("/")[2]
@@ -126,7 +125,7 @@ def test_a_family_evening(people: People, ada: Page, ben: Page, cleo: Page) -> N
     ada.goto("/house/devices")
     phone = ada.locator("li, tr, section", has=ada.locator("form[action$='/delete']")).filter(has_text="Grandma")
     phone.locator("form[action$='/delete'] button").first.click()
-    grandma.wait_for_url("**/hello", timeout=REVOKED_WITHIN + 2_000)  # the reload of the page itself included
+    grandma.wait_for_url("**/hello")  # how soon is in tests/web/test_live.py: here a browser's back-off comes before
     assert _ask(grandma, f"/feed/{post}")[0] == 0
     assert _ask(grandma, photo)[0] == 401
 

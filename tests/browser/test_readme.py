@@ -13,11 +13,13 @@ DESK = {"width": 1280, "height": 900}
 
 def test_the_feed_of_a_family(ada: Page, ben: Page, picture: Callable[[Page, str], None]) -> None:
     ada.get_by_role("button", name="Hide").click()
+    ada.locator("html[data-bound]").wait_for(state="attached")
     for words, photos in (("Cake is ready", ["cake.jpg"]), ("From the lake, just before dark", ["lake-12mp.jpg"])):
         write(ada, words)
         ada.locator("#composer [data-pick] input").first.set_input_files([SAMPLES / name for name in photos])
         share(ada)
-        expect(ben.locator(".post", has_text=words).locator("img:not(.ph)")).to_be_visible()
+        expect(ben.locator(".post", has_text=words).locator("img:not(.ph)")).to_be_visible(timeout=40_000)
+        expect(ada.locator("#posts .post", has_text=words)).to_have_count(1)
     card = ben.locator(".post", has_text="From the lake")
     card.get_by_role("button", name="React").click()
     ben.locator(":popover-open").get_by_role("button", name="Love").click()

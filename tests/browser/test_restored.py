@@ -26,6 +26,7 @@ def test_a_family_comes_back_from_its_backup(
     ada.goto("/")
     write(ada, "From before the disk died.")
     share(ada)
+    expect(ada.locator("#posts .post", has_text="From before the disk died.")).to_be_visible()
     usb = tmp_path / "usb"
     command = [sys.executable, "-m", "homecircle", "backup", "--data", str(server.data), "--to", str(usb)]
     subprocess.run(command, check=True, capture_output=True)

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import SAMPLES, People, share, write
+from tests.browser.conftest import SAMPLES, People, share, still, wait_for, write
+from tests.browser.test_tray import STORED
 
 Picture = Callable[[Page, str], None]
 
@@ -30,6 +31,7 @@ def say(page: Page, words: str) -> None:
     page.locator(".say textarea").fill(words)
     page.locator(".say").get_by_role("button", name="Send").click()
     expect(page.locator(".message", has_text=words)).to_be_visible()
+    expect(page.locator(".say textarea")).to_have_value("")
 
 
 def _stays(ada: Page, talk: Page | Locator, field: Locator, words: str, marked: list[int]) -> None:
@@ -66,6 +68,7 @@ def test_an_answer_below_is_told_of_and_one_tap_away(ada: Page, ben: Page, post:
     expect(ben.locator(".message", has_text="with cherries")).to_be_in_viewport()
     expect(pill).to_be_hidden()
     ben.evaluate("scrollTo(0, document.body.scrollHeight)")
+    still(ben)
     say(ada, "And cream")
     expect(ben.locator(".message", has_text="And cream")).to_be_in_viewport()
     expect(pill).to_be_hidden()
@@ -92,6 +95,7 @@ def test_a_photo_for_a_reply_is_seen_before_it_is_sent(ada: Page, ben: Page, pos
     expect(form.locator(".shelf-item[data-state=done]")).to_have_count(2)
     picture(ben, "reply-photos")
     form.get_by_role("button", name="Leave garden.jpg out").click()
+    wait_for(lambda: ben.evaluate(STORED) == ["cake.jpg"], "the other to be forgotten")
     ben.reload()  # half a reply comes back with its photo, and the composer does not take it
     expect(ben.locator(".say .shelf-item")).to_have_count(1)
     expect(ben.locator(".shelf-item")).to_have_count(1)

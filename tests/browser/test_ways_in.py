@@ -59,8 +59,8 @@ def test_asked_for_at_the_door(people: People, ada: Page) -> None:
     strip = ada.locator("summary", has_text="Gran wants in")
     strip.click()
     assert ada.locator("[name=member]:checked").count() == 0
-    ada.get_by_label(words).check(force=True)
-    ada.get_by_label("Someone new: Gran").check(force=True)
+    ada.get_by_label(words).check()
+    ada.get_by_label("Someone new: Gran").check()
     ada.get_by_role("button", name="Let it in").click()
     phone.get_by_role("button", name="That is me").click()
     phone.get_by_role("link", name="Done").click()
@@ -80,7 +80,7 @@ def test_an_own_device_lets_a_lost_one_come_back(people: People, ada: Page, ben:
     again = people.come()
     words = ask(again, "Ben")
     ben.locator("summary", has_text="Ben wants in").click()
-    ben.get_by_label(words).check(force=True)
+    ben.get_by_label(words).check()
     ben.get_by_role("button", name="Let it in").click()
     again.locator("#posts").wait_for()
     expect(ben).to_have_url(f"{people.origin}/devices")
@@ -89,6 +89,7 @@ def test_an_own_device_lets_a_lost_one_come_back(people: People, ada: Page, ben:
 def test_a_tablet_for_all_asks_for_the_pin(people: People, ada: Page) -> None:
     write(ada, "For everyone to read")
     share(ada)
+    expect(ada.locator("#posts .post", has_text="For everyone to read")).to_be_visible()
     tablet = people.come()
     pair_tablet(ada, tablet)
     tablet.goto("/")
@@ -196,8 +197,8 @@ def test_pages_of_the_circle_are_readable_for_all(
         page.add_init_script(ENLARGE % size)
     ask(phone, "Gran")
     ada.goto("/settings/look")
-    ada.locator(f"[name=text_size][value='{size}']").check(force=True)
-    ada.locator(f"[name=theme][value='{theme}']").check(force=True)
+    ada.locator(f"[name=text_size][value='{size}']").check()
+    ada.locator(f"[name=theme][value='{theme}']").check()
     ada.get_by_role("button", name="Save").click()
     places = {
         ada: ("/", post, "/threads", member, f"{member}/delete", "/presence", "/since", "/house", "/house/asks",
