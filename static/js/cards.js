@@ -1,5 +1,4 @@
-// What happens to the cards of posts, whoever asked for it: new ones on top, a removed one gone, a fault that must not
-// be drawn into a card.
+// What happens to the cards of posts, whoever asked for it.
 import { toast } from "./toast.js";
 
 /* global htmx */
@@ -74,6 +73,13 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (ctx?.sourceElement?.matches("form")) toast(document.getElementById("tray").dataset.failed);
 });
+
+// What is typed behind a reply on its way would go with the old box.
+for (const when of ["before", "finally"])
+  document.addEventListener(`htmx:${when}:request`, ({ detail: { ctx } }) => {
+    const words = ctx.sourceElement.elements?.text;
+    if (words) words.readOnly = when === "before";
+  });
 
 // A reply box is never morphed, so that half a sentence survives; once sent, it is emptied here.
 document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {

@@ -1,9 +1,7 @@
 // The page's line to home: one event stream while the page is visible, or a question now and then when home has no
 // place for another stream. Each hint becomes a DOM event of that name on #live; the cards listen (hx-trigger
 // "post-… from:#live") and fetch themselves.
-//
-// By hand: htmx's hx-sse 4.0.1 gives up when the first connect fails, sends no cursor with it, streams to hidden pages and
-// swallows home's signs of life; EventSource cannot hear events whose names one does not know.
+// By hand: see the README. EventSource cannot hear events whose names one does not know.
 import { refresh } from "./cards.js";
 
 const BACK_OFF = [1, 2, 5, 10, 20]; // seconds between tries

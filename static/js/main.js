@@ -1,5 +1,5 @@
-// Brings a behaviour to every element that asks for one by data-behavior="name": ./name.js exports default (element) => void,
-// and is fetched when its first element appears. A name is a file of ours; nothing from a person reaches data-behavior.
+// data-behavior="name": ./name.js exports default (element) => void, and is fetched when its first element appears. A
+// name is a file of ours; nothing from a person reaches it.
 const bound = new WeakMap();
 
 async function bind(element) {
@@ -50,9 +50,9 @@ document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (isReply(reply) && !isHomes(ctx)) import("./later.js").then(({ unsent }) => unsent(reply), () => {});
 });
 
-// Files that were on their way when the last page was left go on in this one.
+// Files on their way when the last page was left go on.
 if (localStorage.getItem("queue") && document.getElementById("tray")) import("./uploads.js");
 if (localStorage.getItem("later") && document.getElementById("tray")) import("./later.js"); // and words
 
-// The form that came back with problems says so to those who listen: its summary takes the focus.
+// A form that came back with problems says so: its summary takes the focus.
 document.querySelector(".problems[autofocus]")?.focus();

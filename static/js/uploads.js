@@ -369,6 +369,7 @@ class Upload extends EventTarget {
   shared() {
     this.draft = false;
     this.posted = true;
+    if (this.state === "removed") return this.callOff();
     change(this.slot, { draft: false, posted: true });
     if (this.state === "done") this.leave();
     if (this.state === "differs") this.settle();
@@ -389,9 +390,14 @@ class Upload extends EventTarget {
     this.settle();
     if (String(this.draft).startsWith("later-")) import("./later.js").then(({ leaveOut }) => leaveOut(this));
     if (begun) this.drop();
-    if (this.posted && !this.item) fetch(`/feed/coming/${this.slot}/delete`, { method: "POST" }).catch(() => {});
+    if (this.posted && !this.item) this.callOff();
     drawTray(queue);
     next();
+  }
+
+  // Its post waits for it in vain; so says also one that was taken out while the post was being sent.
+  callOff() {
+    fetch(`/feed/coming/${this.slot}/delete`, { method: "POST" }).catch(() => {});
   }
 
   drop() {

@@ -107,12 +107,14 @@ class Composer {
   async send() {
     const headers = { "HX-Request": "true", Accept: "text/html" }; // the answer is then the new card alone
     const body = new FormData(this.form);
+    const sent = [...this.shelf.photos];
     const answer = await fetch(this.form.action, { method: "POST", headers, body }).catch(() => null);
     if (!isHome(answer)) return this.keep();
     const drawn = await answer.text();
     if (!answer.ok) return this.refused(drawn);
     localStorage.removeItem(DRAFT);
     this.shelf.shared();
+    for (const upload of sent) if (upload.state === "removed") upload.shared(); // meanwhile
     localStorage.removeItem(SHELF);
     if (!this.isHome) {
       staysInside();

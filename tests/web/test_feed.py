@@ -281,3 +281,16 @@ def test_a_reply_with_a_photo_says_so_on_home(home: Home, family: Family) -> Non
     assert "a photo</a>" in ben.get("/").text and "2 photos" not in ben.get("/").text
     ada.post(f"/feed/{post}/messages", {"text": "", "once": "3", "items": kept})
     assert "2 photos</a>" in ben.get("/").text
+
+
+def test_a_film_alone_plays_in_its_post_also_when_its_tile_turns_live(home: Home, family: Family) -> None:
+    ada = home.browser(family.ada)
+    ada.post("/feed", {"text": "One film", "once": "1", "photos": photo("turned.mp4")})
+    asked = re.search(r'hx-get="(/vault/\w+\?part=tile[^"]*)"', ada.get("/").text)
+    assert asked and asked[1].endswith("alone=1")
+    home.draw()
+    tile = ada.get(asked[1].replace("&amp;", "&")).text
+    assert "<video controls" in tile and "<video controls" in ada.get("/").text
+    ada.post("/feed", {"text": "Two", "once": "2", "photos": [photo("turned.mp4"), photo("cake.jpg")]})
+    home.draw()
+    assert "alone" not in ada.get("/").text
