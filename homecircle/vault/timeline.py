@@ -118,6 +118,11 @@ def some(public_ids: list[str], member_id: int) -> dict[str, Shot]:
     return {shot.tile.id: shot for shot in found}
 
 
+def first_of(post_ids: list[str]) -> dict[str, str]:
+    """Return the public ids of the first items of posts that the member may see, by those of the posts."""
+    return {post: item for post, item in db.rows(_FIRST_OF, json.dumps(post_ids)) if item}
+
+
 def about(public_id: str, member_id: int) -> About:
     """Return what is known of an item that the member may see (ask `vault.get` first)."""
     found = db.row(_ABOUT, {"id": public_id, "me": member_id})
@@ -294,6 +299,9 @@ _SOME = f"""
 SELECT place.at, {_COLUMNS} FROM item JOIN original ON original.id = item.original_id
 JOIN item_place AS place ON place.item_id = item.id AND place.reader_id IN (0, :me)
 WHERE item.public_id IN (SELECT value FROM json_each(:ids)) AND item.deleted_at IS NULL"""
+_FIRST_OF = """
+SELECT public_id, (SELECT item.public_id FROM post_item JOIN item ON item.id = item_id AND item.deleted_at IS NULL
+  WHERE post_id = post.id ORDER BY position LIMIT 1) FROM post WHERE public_id IN (SELECT value FROM json_each(?))"""
 _FOR_EVERYONE = """
 SELECT 1 FROM item_place JOIN item ON item.id = item_id WHERE item.public_id = ? AND reader_id = 0"""
 _MAY_SEE = audiences.VISIBLE.replace("audience_id", "post.audience_id", 2).replace("?", ":me")

@@ -59,7 +59,7 @@ HEADERS = {
 }
 SENTENCES = {
     400: "HomeCircle could not understand that. Please go back and try again.",
-    404: "This isn't here any more. Someone may have removed it.",
+    404: "There is no page at this address. Perhaps a part of it got lost on the way.",
     405: "HomeCircle could not understand that. Please go back and try again.",
     413: "That is too much at once: at most 10 files and 64 MB in one go.",
     500: "Something went wrong at home. It has been written down; please try again.",

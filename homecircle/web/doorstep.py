@@ -136,9 +136,11 @@ def people() -> list[tuple[members.Face, list[DeviceLine]]]:
 
 
 def save_profile() -> None:
-    """Keep the form's name, colour and picture of the member who asks; raises what names the field."""
+    """Keep the form's name, colour, size of words and picture of the member who asks; raises what names the field."""
     member, form = members.get(g.me.id), request.form
     changes: dict[str, object] = {"name": form.get("name", ""), "colour": form.get("colour", member.colour)}
+    if "text_size" in form:  # asked for on joining; later it stands under *Text and look*
+        changes["text_size"] = form["text_size"]
     members.check(**changes)
     if picture := keep_picture():
         changes["picture_id"] = picture

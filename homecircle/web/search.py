@@ -17,7 +17,7 @@ pages = Blueprint("search", __name__)
 
 
 class FoundLine(NamedTuple):
-    """What was found: whose, where it stands, (before, hit, after) of its words, when, its photo if it is one."""
+    """What was found: whose, where it stands, (before, hit, after) of its words, when, its photo if any."""
 
     kind: str
     author: Face
@@ -39,16 +39,18 @@ def index() -> str:
 
 def _lines(found: list[Found], question: str) -> list[FoundLine]:
     roster = members.roster()
-    pictures = timeline.some([each.id for each in found if each.kind == "item"], g.me.reader)
+    first = timeline.first_of([each.id for each in found if each.kind == "post"])
+    items = [first.get(each.id, each.id) for each in found if each.kind == "item" or each.id in first]
+    pictures = timeline.some(items, g.me.reader)
     shown = [each for each in found if each.kind != "link" or g.me.kind != "shared"]  # those stay on one's own devices
-    return [_line(each, roster[each.member_id], pictures.get(each.id), question) for each in shown]
+    return [_line(each, roster[each.member_id], pictures.get(first.get(each.id, each.id)), question) for each in shown]
 
 
 def _line(found: Found, author: Face, shot: timeline.Shot | None, question: str) -> FoundLine:
     urls = {"post": f"/feed/{found.id}", "message": f"/feed/{found.post}#r-{found.id}", "item": f"/vault/{found.id}",
             "link": f"/vault/links#link-{found.id}"}  # fmt: skip
     at = db.moment(found.at)
-    text = found.text or (shot.tile.name if shot else "")
+    text = found.text or (shot.tile.name if shot and found.kind == "item" else "")
     day = shots.day(shot.at.date()) if shot else ""
     drawn = shots.lines([shot])[0] if shot else None
     return FoundLine(found.kind, author, urls[found.kind], search.excerpt(text, question), at, day, drawn)

@@ -87,6 +87,14 @@ function caption(pswp, panel) {
   );
 }
 
+// A popover that is opened from a menu would keep it open behind itself.
+function details(event) {
+  if (!event.target.closest(".menu [popovertarget=viewer-details]:not([popovertargetaction])")) return;
+  event.preventDefault();
+  document.getElementById("viewer-more").hidePopover();
+  document.getElementById("viewer-details").showPopover();
+}
+
 function dress(pswp, words) {
   pswp.on("uiRegister", () => {
     pswp.ui.registerElement({
@@ -96,6 +104,7 @@ function dress(pswp, words) {
       onInit: (panel) => {
         // what one taps there is no tap on the photo
         for (const sign of ["pointerdown", "pointerup", "click", "touchstart"]) panel.addEventListener(sign, (event) => event.stopPropagation());
+        panel.addEventListener("click", details);
         pswp.on("change", () => caption(pswp, panel));
       },
     });

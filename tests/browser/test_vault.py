@@ -130,6 +130,7 @@ def test_the_menu_of_a_photo_tells_and_does(album: Page) -> None:
     expect(viewer.get_by_role("link", name="Go to the post")).to_have_attribute("href", f"/feed/{_id(post)}")
     viewer.get_by_role("button", name="Details").click()
     details = viewer.get_by_role("dialog", name="Details")
+    expect(viewer.locator("#viewer-more")).to_be_hidden()
     expect(details).to_contain_text("Ada, ")
     expect(details.locator(".facts-post")).to_have_attribute("href", f"/feed/{_id(post)}")
     still(album)

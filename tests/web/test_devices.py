@@ -546,3 +546,13 @@ def test_a_program_is_added_once_and_takes_a_place(home: Home, family: Family) -
     while devices.count() < devices.LIMIT:
         devices.add(family.ben.id, "Another", "home")
     assert ada.post("/devices/program", {"name": "One too many"}).status_code == 409
+
+
+def test_who_joins_says_how_large_words_shall_be(home: Home, family: Family) -> None:
+    made = devices.offer("member", "Mia", family.ada.id)
+    mia = home.browser()
+    mia.post("/join", {"secret": made.secret})
+    assert "How big should the words be?" in mia.get("/join/you").text
+    assert mia.post("/join/you", {"name": "Mia", "text_size": "9"}).status_code == 422
+    assert mia.post("/join/you", {"name": "Mia", "text_size": "4"}).status_code == 303
+    assert 'data-text="4"' in mia.get("/").text

@@ -498,3 +498,23 @@ def test_filters_tell_nothing_of_a_post_one_may_not_see(home: Home, family: Fami
     assert "psst" not in ben.get("/vault").text
     seen, nowhere = (ben.get(f"/vault?post={each}") for each in (hidden.public_id, "a" * 16))
     assert (seen.status_code, seen.data) == (404, nowhere.data)
+
+
+def test_a_post_that_is_found_shows_its_first_photo(home: Home, family: Family) -> None:
+    ada = home.browser(family.ada)
+    ada.post("/feed", {"text": "Whispering pines", "once": "1", "photos": [photo("cake.jpg"), photo("garden.jpg")]})
+    ada.post("/feed", {"text": "Whispering alone", "once": "2"})
+    home.draw()
+    first = db.row("SELECT item.public_id FROM item JOIN post_item ON item_id = item.id ORDER BY position LIMIT 1")[0]
+    page = home.browser(family.ben).get("/vault/search?q=whispering").text
+    assert re.findall(r'class="found-thumb"[^>]*src="/vault/(\w+)/', page) == [first]
+    ada.post(f"/vault/{first}/delete")
+    second = db.row("SELECT public_id FROM item WHERE deleted_at IS NULL")[0]
+    page = home.browser(family.ben).get("/vault/search?q=whispering").text
+    assert re.findall(r'class="found-thumb"[^>]*src="/vault/(\w+)/', page) == [second]
+
+
+def test_an_address_that_was_cut_short_blames_nobody(home: Home, family: Family) -> None:
+    answer = home.browser(family.ada).get("/fee")
+    assert answer.status_code == 404 and "There is no page at this address." in answer.text
+    assert "Someone may have removed it" in home.browser(family.ada).get("/feed/nothing").text
