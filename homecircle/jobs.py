@@ -110,7 +110,7 @@ class Runner:
         with self._lock:
             if self._scheduler is None:
                 self._early.add(name)
-            else:
+            elif not self._stop.is_set():
                 self._scheduler.modify_job(name, next_run_time=db.now())
 
     def _plan(self) -> None:

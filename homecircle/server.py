@@ -171,6 +171,7 @@ class Server:
         if away is not None:
             self._doors.append(listening.open_door("away", app, [away], self._map, dispatcher))
         undo.callback(wasyncore.close_all, self._map)
+        undo.callback(self.house.streams.close)
         self._endings = Endings(self._lines, self._pull)
         self._endings.start()
         undo.callback(self._endings.stop)

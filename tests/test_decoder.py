@@ -248,11 +248,15 @@ def test_waiting_for_a_turn_longer_than_the_patience_loses_no_picture() -> None:
     decoder.close()
 
 
-def test_nobody_waits_for_a_turn_for_ever() -> None:
-    decoder = Decoder(busy=1.0)
-    with decoder._in_turn(), ThreadPoolExecutor(1) as pool, pytest.raises(Busy):
-        pool.submit(decoder.draw, SAMPLES / "palette.png").result(10)
-    assert decoder.draw(SAMPLES / "palette.png").width == 240
+def test_a_page_waits_for_no_turn_for_ever_and_a_picture_to_be_drawn_does() -> None:
+    decoder = Decoder(busy=0.5)
+    with ThreadPoolExecutor(2) as pool, io.BytesIO() as out:
+        with decoder._in_turn(-1):
+            drawn = pool.submit(decoder.draw, SAMPLES / "palette.png")
+            refused = pool.submit(decoder.clean, SAMPLES / "palette.png", out).exception(10)
+            still_waiting = not drawn.done()
+        assert isinstance(refused, Busy) and still_waiting
+        assert drawn.result(10).width == 240
     decoder.close()
 
 

@@ -10,6 +10,7 @@ import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -182,6 +183,42 @@ def test_streams_hold_no_worker_and_their_places_are_free_at_once(running: Runni
         line.close()
         assert time.monotonic() < end
     line.close()
+
+
+def test_pages_that_leave_while_they_are_answered_keep_no_place(running: Running) -> None:
+    cookie = running.claim()
+    for turn in range(80):
+        line = _stream(running, cookie)
+        if turn % 2:  # at once, with what was not read thrown back
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.close()
+    _all_places_are_free(running, cookie)
+
+
+def test_what_is_asked_behind_a_stream_is_never_answered(running: Running) -> None:
+    cookie = running.claim()
+    head = f"GET %s HTTP/1.1\r\nHost: homecircle.local:{running.port}\r\nCookie: {cookie}\r\n\r\n"
+    origin = {"Origin": f"http://homecircle.local:{running.port}", "Cookie": cookie,
+              "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
+    with socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE) as line:
+        line.sendall((head % "/live?since=" + head % "/live?since=" + head % "/settings").encode())
+        heard = _read_until(line, b"event: hello\n")
+        assert running.ask("POST", "/feed", b"text=Hello&once=1", origin).status == 303
+        heard += _read_until(line, b"event: feed\n")
+        assert heard.count(b"HTTP/1.1 ") == 1 and heard.count(b"event: hello") == 1
+    _all_places_are_free(running, cookie)
+
+
+def _all_places_are_free(running: Running, cookie: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        opened = [_stream(running, cookie) for _ in range(24)]
+        heads = [_read_until(line, b"\r\n\r\n") for line in opened]
+        for line in opened:
+            line.close()
+        if all(b" 200 " in head for head in heads):
+            return
+        assert time.monotonic() < end
 
 
 def test_a_stream_stays_open_for_a_proxy_of_the_old_kind(running: Running) -> None:

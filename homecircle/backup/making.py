@@ -12,6 +12,7 @@ from homecircle.backup.forgetting import take_out
 from homecircle.backup.shelf import (
     DATABASE,
     MANIFEST,
+    SETTINGS,
     STAMP,
     Manifest,
     Watch,
@@ -34,7 +35,6 @@ from homecircle.backup.shelf import (
 from homecircle.errors import HouseError, NoSpace, Refused
 from homecircle.files import Folder
 
-SETTINGS = "homecircle.toml"
 KEEP = (("%Y-%m-%d", 7), ("%G-%V", 4), ("%Y-%m", 12))  # periods, and how many of each keep their newest backup
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-import logging
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +34,6 @@ from homecircle.vault.images import Undrawable
 READ_AGAIN = {"vault": dt.timedelta(days=30), "here": dt.timedelta(days=90), "there": dt.timedelta(days=90)}
 PICTURES_OPENED = 5  # by each drill
 WRITTEN_DOWN = 64  # files hashed between two transactions
-log = logging.getLogger("homecircle")
 
 
 def verify(path: Path, watch: Watch = lambda done, whole: None) -> list[str]:
@@ -141,12 +139,16 @@ def _rehearse(backup: Path, scratch: Path, decoder: Decoder) -> list[str]:
     problems = database_problems(scratch / DATABASE, manifest.rows)
     with db.reading(scratch / DATABASE) as line:
         chosen = line.execute(_OPENED, (PICTURES_OPENED,)).fetchall()
-    for path, digest, is_film in [each for each in chosen if each[0] in manifest.files]:
+    chosen = [each for each in chosen if each[0] in manifest.files]
+    tried = len(chosen)
+    for path, digest, is_film in chosen:
         found = files.copy(backup / path, scratch / path, lambda length: None)
         try:
             (decoder.probe if is_film else decoder.draw)(scratch / path)
-        except Busy:
-            log.warning("the machine had no time to open %s", path)  # which says nothing of the backup
+        except Busy as busy:  # which says nothing of the backup; but one of them has to be opened
+            tried -= 1
+            if not tried:
+                raise busy
         except Undrawable:
             problems.append(f"{path} was restored and cannot be opened.")
         if found != digest:

@@ -19,6 +19,7 @@ from homecircle.errors import Conflict, Refused
 from homecircle.files import Folder
 
 DATABASE = "homecircle.sqlite3"
+SETTINGS = "homecircle.toml"
 MANIFEST = "manifest.json"
 NEXT = ".manifest"  # that of a change which is under way
 OVERDUE_AFTER = dt.timedelta(days=7)
@@ -186,7 +187,7 @@ def _read(backup: Path, name: str) -> Manifest:
         said = json.loads(text)
         said.pop("sum")
         found = Manifest(**said)
-        is_whole = found.text() == text and all(map(_is_inside, found.files))
+        is_whole = found.text() == text and all(map(_is_of_a_backup, found.files))
     except FileNotFoundError:
         raise Refused("%(path)s is no backup of HomeCircle: it has no manifest.json.", path=backup) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -196,9 +197,10 @@ def _read(backup: Path, name: str) -> Manifest:
     return found
 
 
-def _is_inside(path: str) -> bool:
-    parsed = PurePosixPath(path)
-    return not parsed.is_absolute() and ".." not in parsed.parts
+def _is_of_a_backup(path: str) -> bool:
+    """Say whether a backup may bring a file here: what else a data folder holds is believed, or even run."""
+    parts = PurePosixPath(path).parts
+    return ".." not in parts and (path in {DATABASE, SETTINGS} or parts[:1] == ("vault",))
 
 
 def states() -> list[State]:

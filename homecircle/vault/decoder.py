@@ -116,7 +116,8 @@ class Decoder:
     def clean(self, path: Path, out: IO[bytes]) -> int:
         """Write a copy without place, serials and names to `out`; the number of bytes. Where it fails midway, `out`
         holds a part. Raises Undrawable, Busy, Closed, OSError."""
-        with self._asked(b"c", path) as (child, told, length):
+        # not for ever: a page that waits holds one of the server's workers
+        with self._asked(b"c", path, self._busy) as (child, told, length):
             if told != {"cleaned": True}:
                 raise Died
             child.take(length, out.write, INPUT_LIMIT + PIECE)
@@ -140,9 +141,9 @@ class Decoder:
             self._drop()
 
     @contextlib.contextmanager
-    def _asked(self, verb: bytes, path: Path) -> Iterator[tuple[_Child, dict[str, Any], int]]:
+    def _asked(self, verb: bytes, path: Path, wait: float = -1) -> Iterator[tuple[_Child, dict[str, Any], int]]:
         """Ask, and hold the turn until the caller has taken the body. A child that does not behave is ended."""
-        with self._in_turn(), _opened(path) as source:
+        with self._in_turn(wait), _opened(path) as source:
             try:
                 told, length = self._answer(verb, source)
                 child = self._child
@@ -164,9 +165,9 @@ class Decoder:
                 raise
 
     @contextlib.contextmanager
-    def _in_turn(self) -> Iterator[None]:
-        """Wait for the ones before, but not for ever: a page that waits holds one of the server's workers."""
-        if not self._turn.acquire(timeout=self._busy):
+    def _in_turn(self, wait: float) -> Iterator[None]:
+        """Wait for the ones before, at most `wait` seconds (-1: as long as it takes)."""
+        if not self._turn.acquire(timeout=wait):
             raise _no_turn()
         try:
             yield

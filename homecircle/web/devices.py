@@ -305,7 +305,8 @@ def _program(problems: dict[str, str], status: int = 200, *, token: str = "", ad
 def _you(problems: dict[str, str], status: int = 200) -> Response:
     me = members.get(g.me.id)
     drawn = rendering.page("devices/join_you.html", name=request.form.get("name", me.name), errors=problems,
-                           colour=me.colour, colours=doorstep.colours(me.id))  # fmt: skip
+                           colour=me.colour, colours=doorstep.colours(me.id),
+                           text_size=request.form.get("text_size", me.text_size, type=int))  # fmt: skip
     return make_response(drawn, status)
 
 

@@ -31,8 +31,13 @@ def index() -> Response:
     stream = house().streams.open(g.me, cursor) if keep else None
     if keep is None or stream is None:
         return Response(status=503, headers={"Retry-After": str(RETRY_AFTER)})
+    try:
+        greeting = stream.greeting()
+    except BaseException:
+        stream.lost()
+        raise
     keep(stream)
-    answer = Response(iter([stream.greeting()]), mimetype="text/event-stream")
+    answer = Response(iter([greeting]), mimetype="text/event-stream")
     answer.headers["X-Accel-Buffering"] = "no"
     return answer
 

@@ -17,6 +17,7 @@ import secrets
 import threading
 import time
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -125,7 +126,9 @@ class Compiled(BytecodeCache):
     """
 
     def __init__(self, folder: Folder) -> None:
-        way = jinja2.__version__.encode() + Path(__file__).read_bytes()
+        here = Path(__file__)
+        way = b"".join([f"{jinja2.__version__} {version('flask-babel')}".encode(), here.read_bytes(),
+                        here.with_name("__init__.py").read_bytes()])  # fmt: skip
         self._folder, self._kept = folder, folder.renditions / f"pages-{hashlib.sha256(way).hexdigest()[:12]}"
         with contextlib.suppress(OSError):
             for old in folder.renditions.glob("pages-*"):

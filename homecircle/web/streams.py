@@ -8,10 +8,12 @@ against a waiting thread for each (README, P12, P15, P18).
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from homecircle import db, devices, events, notices, presence
@@ -23,6 +25,7 @@ KEEP = "homecircle.keep"  # where the server takes a stream over
 HEARTBEAT = 15.0  # seconds of silence
 PRESENCE_EVERY = 15.0  # seconds between two hints that somebody came or went
 GLANCE = 2.5  # seconds between two looks at what changes without a commit
+STOPS_WITHIN = 2.0  # seconds
 LOADS_WITHIN = 30.0  # seconds between drawing a page and its stream
 HELLO = b"event: hello\ndata: \n\n"
 log = logging.getLogger("homecircle")
@@ -36,9 +39,9 @@ class Hint(NamedTuple):
 
 
 class Line(Protocol):
-    """The connection below a stream; neither call waits for the other side."""
+    """The connection below a stream; neither call waits for the other side. `send` says whether there is one still."""
 
-    def send(self, data: bytes) -> None: ...
+    def send(self, data: bytes) -> bool: ...
     def end(self) -> None: ...
 
 
@@ -86,8 +89,7 @@ class Stream:
     """One page's stream: for whom it is, how far it has been told, and the line it goes out on."""
 
     def __init__(self, streams: Streams, me: Pass, cursor: str) -> None:
-        self.me, self.cursor = me, cursor
-        self.heard = events.rung()
+        self.me, self.cursor, self.heard = me, cursor, -1
         self._streams = streams
         self._line: Line | None = None
         self._turn, self._told = presence.turn() if not presence.turned_within(LOADS_WITHIN) else -1, 0.0
@@ -95,6 +97,7 @@ class Stream:
 
     def greeting(self) -> bytes:
         """Return its first lines, with what has happened since its cursor."""
+        self.heard = events.rung()
         return HELLO + (self._news(_Answers()) or b"")
 
     def begin(self, line: Line) -> None:
@@ -111,6 +114,10 @@ class Stream:
         self.lost()
         if self._line is not None:
             self._line.end()
+
+    def has_to_ask(self, rung: int) -> bool:
+        """Say whether there may be something new for it."""
+        return self.heard != rung or presence.turn() != self._turn
 
     def tell(self, rung: int, answers: _Answers) -> None:
         """Send what is new, a sign of life when there was nothing for long; end it where it may not hear any more."""
@@ -131,7 +138,8 @@ class Stream:
             said = b": still here\n\n"
         if said:
             self._said_at = now
-            line.send(said)
+            if not line.send(said):
+                self.lost()
 
     def _somebody_came(self, answers: _Answers) -> bool:
         """Say whether somebody came or went, at most four times a minute, and only to one who shows themself too."""
@@ -159,14 +167,18 @@ class Stream:
 
 
 class Streams:
-    """All open streams of a house, at most `STREAMS`. Their thread begins with the first one."""
+    """All open streams of a house, at most `STREAMS`. Its two threads begin with the first one.
+
+    One tells. The other writes down who left: that may have to wait for the disk, or for who writes at the moment, and
+    a page that is not told anything for half a minute would be taken for dead.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._places: set[Stream] = set()
         self._begun: list[Stream] = []
-        self._left: list[Stream] = []
-        self._teller: threading.Thread | None = None
+        self._left: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
 
     def __len__(self) -> int:
         return len(self._places)
@@ -178,7 +190,11 @@ class Streams:
             if len(self._places) >= STREAMS:
                 return None
             self._places.add(stream)
-        presence.arrive(me.id)
+        try:
+            presence.arrive(me.id)
+        except BaseException:
+            self.leave(stream)
+            raise
         return stream
 
     def begin(self, stream: Stream) -> None:
@@ -186,49 +202,51 @@ class Streams:
         with self._lock:
             if stream in self._places:
                 self._begun.append(stream)
-            self._wake_teller()
-        if events.rung() != stream.heard:  # the teller may have gone round just before
+            self._run()
+        if events.closing():
+            stream.end()
+        elif events.rung() != stream.heard:  # the teller may have gone round just before
             events.ring()
 
     def leave(self, stream: Stream) -> None:
-        """Give its place back; whose page it was hears so in the next round."""
+        """Give its place back; whose page it was is not here any more."""
         with self._lock:
             if stream not in self._places:
                 return
             self._places.discard(stream)
-            self._left.append(stream)
-            if not events.closing():
-                self._wake_teller()
+            self._left.put(stream.me.id)
+            self._run()
 
-    def _wake_teller(self) -> None:
-        if self._teller is None or not self._teller.is_alive():
-            self._teller = threading.Thread(target=self._tell, name="live", daemon=True)
-            self._teller.start()
+    def close(self) -> None:
+        """Wait until all have been told that the house stops (`events.close` has said so), and what is left is done."""
+        with self._lock:
+            threads, self._threads = self._threads, []
+        if threads:
+            self._left.put(None)
+        for each in threads:
+            each.join(STOPS_WITHIN)
+
+    def _run(self) -> None:
+        if events.closing() or any(each.is_alive() for each in self._threads):
+            return
+        self._threads = [threading.Thread(target=self._tell, name="live", daemon=True),
+                         threading.Thread(target=self._write_down, name="left", daemon=True)]  # fmt: skip
+        for each in self._threads:
+            each.start()
 
     def _tell(self) -> None:
         while not events.closing():
             rung = events.rung()
-            try:
+            with _logged("telling the live pages"):
                 self._go_round(rung)
-            except Exception:
-                log.exception("telling the live pages failed")
             events.wait(rung, GLANCE)
-        self._say_goodbye()
-
-    def _say_goodbye(self) -> None:
-        """The house stops: all have gone, and are told so on lines that end as they should."""
-        begun = self._taken_stock()
-        for stream in begun:
-            stream.lost()
-        self._taken_stock()
-        for stream in begun:
-            stream.end()
+        for stream in self._still_here():
+            with _logged("ending a live page"):
+                stream.end()
 
     def _go_round(self, rung: int) -> None:
-        begun, answers = self._taken_stock(), _Answers()
-        if not begun:
-            return
-        with db.connection():
+        begun, answers = self._still_here(), _Answers()
+        with db.connection() if any(each.has_to_ask(rung) for each in begun) else contextlib.nullcontext():
             for stream in begun:
                 try:
                     stream.tell(rung, answers)
@@ -236,11 +254,20 @@ class Streams:
                     log.exception("a live page could not be told")
                     stream.end()
 
-    def _taken_stock(self) -> list[Stream]:
-        """Return those that are open; those that left are told to have gone."""
+    def _still_here(self) -> list[Stream]:
         with self._lock:
-            left, self._left = self._left, []
-            begun = self._begun = [each for each in self._begun if each in self._places]
-        for each in left:
-            presence.depart(each.me.id)
-        return begun
+            self._begun = [each for each in self._begun if each in self._places]
+            return list(self._begun)
+
+    def _write_down(self) -> None:
+        while (member_id := self._left.get()) is not None:
+            with _logged("writing down who left"):
+                presence.depart(member_id)
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        log.exception("%s failed", what)

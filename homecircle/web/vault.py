@@ -267,10 +267,14 @@ def _downloads(chosen: list[timeline.Shot]) -> tuple[list[tuple[str, vault.Kept]
     """(moment, file) of each that this member may have, and what to say of the others: one never loses the rest."""
     kept: list[tuple[str, vault.Kept]] = []
     left: list[str] = []
+    busy: Busy | None = None  # then nothing more is asked of the decoder: each would wait for as long again
     for each in chosen:
         try:
+            if busy and each.tile.kind == "photo":
+                raise busy
             kept.append((f"{each.at:%Y-%m-%d %H%M}", _download(each.tile.id)))
         except (Invalid, Busy) as refusal:
+            busy = refusal if isinstance(refusal, Busy) else busy
             left.append(f"{each.tile.name}: {rendering.sentence(refusal)}")
             if len(left) == len(chosen):
                 raise

@@ -78,12 +78,13 @@ function still(card) {
 // False: home was not reached, so there is no use in trying the next.
 async function sent(one, body) {
   const headers = { "HX-Request": "true", Accept: "text/html" };
+  const photos = await photosOf(one); // also those that are taken out while it is being sent
   const answer = await fetch(one.action, { method: "POST", headers, body }).catch(() => null);
   if (!isHome(answer) || answer.status === 401) return false;
   const drawn = await answer.text();
   if (!answer.ok) return refused(one, told(drawn)?.textContent.trim());
   without(one);
-  for (const upload of await photosOf(one)) upload.shared();
+  for (const upload of photos) upload.shared();
   draw();
   if (one.action === "/feed" && !bringDraft(drawn)) bring(drawn);
   return true;

@@ -107,7 +107,7 @@ class Composer {
   async send() {
     const headers = { "HX-Request": "true", Accept: "text/html" }; // the answer is then the new card alone
     const body = new FormData(this.form);
-    const sent = [...this.shelf.photos];
+    const sent = this.shelf.photos.map(({ upload }) => upload).filter((upload) => !upload.refused);
     const answer = await fetch(this.form.action, { method: "POST", headers, body }).catch(() => null);
     if (!isHome(answer)) return this.keep();
     const drawn = await answer.text();

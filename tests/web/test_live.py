@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from homecircle import events, presence
+from homecircle import db, events, presence
 from homecircle.web import streams
 from homecircle.web.streams import KEEP, STREAMS, Stream
 from tests.conftest import Family, Home, Person
@@ -22,8 +22,9 @@ class Line:
     def __init__(self) -> None:
         self.said: queue.Queue[bytes | None] = queue.Queue()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> bool:
         self.said.put(data)
+        return True
 
     def end(self) -> None:
         self.said.put(None)
@@ -47,8 +48,7 @@ def at_rest(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(streams, "PRESENCE_EVERY", 0.0)
     yield
     events.close()
-    if home.house.streams._teller:
-        home.house.streams._teller.join(SOON)
+    home.house.streams.close()
     events.close(False)
 
 
@@ -120,10 +120,7 @@ def test_one_who_left_gives_the_place_back_and_is_not_here_any_more(
     stream.lost()
     stream.lost()
     assert len(home.house.streams) == 0
-    until = time.monotonic() + SOON
-    while _is_here(family.ben, family.ada) and time.monotonic() < until:
-        events.wait(events.rung(), 0.02)
-    assert not _is_here(family.ben, family.ada)
+    _wait_until_gone(family.ben, family.ada)
 
 
 def test_presence_is_told_to_those_alone_who_show_it(home: Home, family: Family) -> None:
@@ -143,7 +140,7 @@ def test_a_silent_stream_gives_a_sign_of_life(home: Home, family: Family, monkey
 
 def test_a_line_that_fails_ends_its_own_stream_and_no_other(home: Home, family: Family) -> None:
     class Broken(Line):
-        def send(self, data: bytes) -> None:
+        def send(self, data: bytes) -> bool:
             raise RuntimeError(data)
 
     stream, broken = _open(home, family.ben)[0], Broken()
@@ -159,3 +156,76 @@ def test_a_house_that_stops_ends_its_streams(home: Home, family: Family) -> None
     events.close()
     assert line.hears(None)
     assert len(home.house.streams) == 0
+
+
+def test_a_line_that_is_gone_gives_its_place_back(home: Home, family: Family) -> None:
+    class Gone(Line):
+        def send(self, data: bytes) -> bool:
+            super().send(data)
+            return False
+
+    stream, gone = _open(home, family.ben)[0], Gone()
+    stream.begin(gone)
+    home.browser(family.ada).post("/feed", {"text": "Hello", "once": "1"})
+    assert gone.hears(b"event: feed\n")
+    _wait_for_places(home, 0)
+
+
+@pytest.mark.parametrize("broken", ["greeting", "arrive"])
+def test_a_stream_that_cannot_begin_takes_no_place(
+    home: Home, family: Family, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*_given: object) -> bytes:
+        raise RuntimeError("the disk")
+
+    monkeypatch.setattr(presence, "GRACE", 0.0)
+    kept: list[Stream] = []
+    ben = home.browser(family.ben)
+    with monkeypatch.context() as patch:
+        patch.setattr(*((Stream, "greeting") if broken == "greeting" else (presence, "_note")), fail)
+        assert ben.get("/live?since=", environ_base={KEEP: kept.append}).status_code == 500
+    assert not kept and len(home.house.streams) == 0
+    _listen(home, family.ben)[0].lost()
+    _wait_until_gone(family.ben, family.ada)
+
+
+def test_one_departure_that_fails_loses_no_other(home: Home, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "GRACE", 0.0)
+    opened = [_listen(home, each)[0] for each in (family.ben, family.grandma)]
+    depart = presence.depart
+
+    def fails_for_ben(member_id: int) -> None:
+        depart(member_id)
+        if member_id == family.ben.id:
+            raise RuntimeError("the disk")
+
+    monkeypatch.setattr(presence, "depart", fails_for_ben)
+    for stream in opened:
+        stream.lost()
+    _wait_until_gone(family.ben, family.ada)
+    _wait_until_gone(family.grandma, family.ada)
+
+
+def test_who_left_waits_for_the_disk_and_no_page_does(home: Home, family: Family) -> None:
+    """The write lock is held: one who leaves is written down later, and the others hear what they have to meanwhile."""
+    (leaving, _), (_, line) = _listen(home, family.ben), _listen(home, family.grandma)
+    with db._writing:
+        leaving.lost()
+        events.ring()
+        presence._pages.tell(family.ada.id)
+        events.ring()
+        assert line.hears(b"event: presence\n")
+
+
+def _wait_for_places(home: Home, count: int) -> None:
+    until = time.monotonic() + SOON
+    while len(home.house.streams) != count and time.monotonic() < until:
+        events.wait(events.rung(), 0.02)
+    assert len(home.house.streams) == count
+
+
+def _wait_until_gone(person: Person, viewer: Person) -> None:
+    until = time.monotonic() + SOON
+    while _is_here(person, viewer) and time.monotonic() < until:
+        events.wait(events.rung(), 0.02)
+    assert not _is_here(person, viewer)
