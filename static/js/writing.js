@@ -87,6 +87,11 @@ class Composer {
 
   async share() {
     if (this.sharing) return;
+    const asking = this.shelf.photos.find(({ upload }) => upload.state === "asks");
+    if (asking) { // else the post would promise what may never come
+      this.tell(this.form.dataset.asks);
+      return asking.line.querySelector("[data-act=keep]").focus();
+    }
     this.sharing = true;
     this.button.disabled = true;
     try {

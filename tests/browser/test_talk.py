@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import SAMPLES, People, share, still, wait_for, write
 from tests.browser.test_tray import STORED
@@ -49,6 +49,28 @@ def _stays(ada: Page, talk: Page | Locator, field: Locator, words: str, marked: 
 def test_a_half_typed_reply_survives_three_refreshes(ada: Page, ben: Page, post: str) -> None:
     ben.goto(post)
     _stays(ada, ben, ben.locator(".say textarea"), "I could bring the one with", [7, 12])
+
+
+def test_what_is_typed_behind_a_reply_on_its_way_is_not_lost(ben: Page, post: str) -> None:
+    ben.goto(post)
+    held: list[Route] = []
+    ben.route("**/messages", lambda route: held.append(route))
+    field, send = ben.locator(".say textarea"), ben.locator(".say").get_by_role("button", name="Send")
+    field.fill("On its way")
+    send.click()
+    wait_for(lambda: ben.evaluate("1") and held, "it to be sent")
+    field.press("x")
+    expect(field).to_have_value("On its way")  # it would go with the box: so it is not taken
+    held[0].continue_()
+    expect(ben.locator(".message", has_text="On its way")).to_be_visible()
+    expect(field).to_have_value("")
+    field.press_sequentially("Again")
+    ben.unroute("**/messages")
+    ben.route("**/messages", lambda route: route.abort())
+    send.click()
+    expect(ben.locator("[data-unsent]", has_text="Again")).to_be_visible()
+    field.press_sequentially("And on")
+    expect(field).to_have_value("And on")
 
 
 def test_a_half_typed_reply_on_home_survives_three_refreshes(ada: Page, ben: Page, post: str) -> None:

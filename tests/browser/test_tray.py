@@ -139,6 +139,19 @@ def test_a_file_is_paused_continued_and_taken_out(ada: Page, film: Path) -> None
     expect(post).not_to_contain_text("more photos", timeout=40_000)
 
 
+def test_a_photo_taken_out_while_its_post_is_sent_is_not_waited_for(ada: Page, film: Path) -> None:
+    hold(ada)
+    choose(ada, film, "cake.jpg")
+    ada.get_by_label("Your words").fill("Only the film")
+    going: list[Route] = []
+    ada.route("**/feed", lambda route: going.append(route))
+    share(ada)
+    wait_for(lambda: ada.evaluate("1") and going, "the post to be sent")
+    ada.get_by_role("button", name="Leave cake.jpg out").click()
+    going[0].continue_()
+    expect(ada.locator(".draft")).to_contain_text("One photo or video is on its way.", timeout=30_000)
+
+
 def test_a_file_that_the_browser_forgot_is_chosen_again(server: Server, ada: Page, film: Path) -> None:
     hold(ada)
     choose(ada, film)
