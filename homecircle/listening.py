@@ -226,6 +226,11 @@ class _Task(WSGITask):
         environ["wsgi.file_wrapper"] = _File
         return environ
 
+    def write(self, data: Any) -> None:
+        """Send more of the answer; its head goes with the first piece, not in a packet of its own."""
+        self.channel.is_gathering = not self.wrote_header and self.has_body and bool(data)
+        super().write(data)
+
     def finish(self) -> None:
         """End the answer; one that is a live stream's stays open, without this thread."""
         stream = self.channel.stream
@@ -264,6 +269,7 @@ class HomeChannel(HTTPChannel):
     parser_class = Parser
     task_class = _Task
     error_task_class = _Refusal
+    is_gathering = False  # the head of an answer is being written, and its first piece comes next
     serving: Pass | None = None
     stream: Stream | None = None
 
@@ -298,6 +304,17 @@ class HomeChannel(HTTPChannel):
     def _flush_some(self, do_close: bool = True) -> bool:
         with self.outbuf_lock:  # waitress goes without where no worker is at it; but a stream is told at any time
             return bool(super()._flush_some(do_close=do_close))
+
+    def write_soon(self, data: Any) -> int:
+        """Hand over what shall go out; a head waits for what follows it at once."""
+        if self.is_gathering:
+            self.is_gathering = False
+            with self.outbuf_lock:
+                self.outbufs[-1].append(data)
+                self.current_outbuf_count += len(data)
+                self.total_outbufs_len += len(data)
+            return len(data)
+        return int(super().write_soon(data))
 
     def keep(self, stream: Stream) -> None:
         """The answer that is being given is a live stream's: it stays open."""

@@ -132,6 +132,13 @@ def new_program() -> Response:
     return _program({}, token=token, address=request.host_url.rstrip("/") + "/uploads")
 
 
+@pages.get("/devices/leave")
+def leave() -> str:
+    """Sign this very device out? One tap would lock somebody out of their only one."""
+    is_only = len([each for each in devices.of_member(g.me.id) if each.kind == "personal"]) < 2
+    return rendering.page("devices/leave.html", device=g.me.device, is_only=is_only, errors={})
+
+
 @pages.post("/devices/<public_id>/delete")
 def delete(public_id: str) -> Response:
     """Sign a device out; this one goes back to the door with an empty store."""

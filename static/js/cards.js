@@ -81,6 +81,9 @@ for (const when of ["before", "finally"])
     if (words) words.readOnly = when === "before";
   });
 
+// A reply box that opens takes the words.
+document.addEventListener("toggle", ({ target }) => target.matches("details.reply[open]") && target.querySelector("textarea").focus(), true);
+
 // A reply box is never morphed, so that half a sentence survives; once sent, it is emptied here.
 document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
   const box = ctx.sourceElement.closest(".replybox");

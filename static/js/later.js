@@ -5,6 +5,7 @@ import { bring, bringDraft } from "./cards.js";
 import { BLANK } from "./preview.js";
 import { say } from "./say.js";
 import { owner, taken } from "./store.js";
+import "./stay.js";
 import { toast } from "./toast.js";
 import { copyOf, words } from "./tray.js";
 
@@ -213,7 +214,7 @@ async function change(one) {
 export async function unsent(reply) {
   if (!owner()) return toast(words.failed);
   const chosen = localStorage.getItem("queue") || reply.querySelector(".shelf-item");
-  const answers = chosen && (await import("./answer.js"));
+  const answers = chosen && (await import("./answer.js").catch(() => null)); // without it there is nothing to empty
   hold(reply, () => (answers ? answers.emptied(reply) : []));
   reply.elements.text.value = "";
   for (const box of reply.elements) if (box.name === "quote") box.checked = !box.value;

@@ -128,7 +128,7 @@ class Composer {
     this.renew();
     if (!bringDraft(drawn)) bring(drawn);
     scrollTo({ top: 0 });
-    this.element.querySelector("summary").focus();
+    this.element.querySelector("summary").focus({ preventScroll: true });
   }
 
   // Home cannot be reached: kept here, and sent by itself once it can.

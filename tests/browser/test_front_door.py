@@ -187,7 +187,8 @@ def test_the_bar_of_any_page_opens_a_composer(ada: Page) -> None:
 def test_signing_out_leaves_no_draft_behind(ben: Page) -> None:
     write(ben, "A secret for later")
     ben.goto("/devices")
-    ben.get_by_role("button", name="Sign out").first.click()
+    ben.get_by_role("link", name="Sign out").first.click()
+    ben.get_by_role("button", name="Sign out").click()
     ben.wait_for_url("**/hello*")
     ben.locator("[data-behavior=forget]").wait_for()
     ben.wait_for_function("localStorage.length === 0")

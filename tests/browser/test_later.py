@@ -289,3 +289,41 @@ def test_a_photo_taken_out_of_the_tray_leaves_its_post(ada: Page, ben: Page) -> 
     ben.evaluate("document.getElementById('live').dispatchEvent(new Event('reached'))")
     expect(ada.locator("#posts .post", has_text="Without the cake")).to_have_count(1)
     expect(ada.locator("#posts .post", has_text="Without the cake").locator(".draft, .tile")).to_have_count(0)
+
+
+def test_a_post_with_a_photo_and_a_reply_wait_without_any_line(ada: Page, ben: Page) -> None:
+    write(ada, "Who is where?")
+    share(ada)
+    card = ben.locator("#posts .post", has_text="Who is where?")
+    expect(card).to_be_visible()
+    ready(ben)
+    ben.context.set_offline(True)
+    write(ben, "Under the bridge")
+    ben.locator("#composer [data-pick] input").first.set_input_files(SAMPLES / "cake.jpg")
+    expect(ben.locator(".shelf-item")).to_have_count(1)
+    share(ben)
+    expect(ben.locator("#drafts .post", has_text="Under the bridge")).to_contain_text(LATER)
+    card.locator("details.reply > summary").click()
+    expect(card.locator("textarea")).to_be_focused()
+    card.locator("textarea").fill("In the tunnel")
+    card.get_by_role("button", name="Send").click()
+    wait_for(lambda: ben.evaluate(KEPT) == 2, "both to be kept")
+    ben.context.set_offline(False)
+    expect(ada.locator("#posts .post", has_text="Under the bridge").locator(".tile")).to_have_count(1, timeout=60_000)
+    expect(ada.locator(".message", has_text="In the tunnel")).to_be_visible(timeout=30_000)
+    wait_for(lambda: ben.evaluate(KEPT) == 0, "both to be at home")
+
+
+def test_after_sharing_one_sees_the_top_of_what_was_shared(ben: Page) -> None:
+    names = ("cake.jpg", "garden.jpg", "harbour.jpg", "orientation-6.jpg")
+    for number in range(6):
+        write(ben, f"Something before, number {number}")
+        share(ben)
+        expect(ben.locator("#posts .post", has_text=f"number {number}")).to_be_visible()
+    write(ben, "Four at once")
+    ben.locator("#composer [data-pick] input").first.set_input_files([SAMPLES / name for name in names])
+    expect(ben.locator(".shelf-item")).to_have_count(4)
+    share(ben)
+    post = ben.locator("#posts .post", has_text="Four at once")
+    expect(post.locator("img[srcset]")).to_have_count(4, timeout=60_000)
+    assert ben.evaluate("scrollY") == 0

@@ -179,6 +179,8 @@ def test_signing_out_leaves_no_file_behind(ben: Page, film: Path) -> None:
     wait_for(lambda: ben.evaluate(STORED) == ["film.mp4"], "the file to be stored")
     ben.on("dialog", lambda dialog: dialog.accept())
     ben.goto("/devices")
+    ben.get_by_role("link", name="Sign out").click()
+    expect(ben.get_by_text("It is your only one.")).to_be_visible()
     ben.get_by_role("button", name="Sign out").click()
     expect(ben).to_have_url(re.compile("/hello$"))
     empty = "async () => (await indexedDB.databases()).map((each) => each.name)"

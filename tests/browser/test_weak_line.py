@@ -17,6 +17,9 @@ HIDE = """(hidden) => {
 }"""
 
 
+AT_REST = "performance.getEntriesByType('resource').some((each) => each.name.endsWith('/js/stay.js'))"
+
+
 def streams(page: Page) -> int:
     """How many live streams the house holds, as an admin's device is told."""
     return int(page.evaluate("async () => (await (await fetch('/healthz')).json()).streams"))
@@ -72,6 +75,20 @@ def test_a_server_that_dies_in_the_middle_loses_nothing(server: Server, ada: Pag
     ben.locator("#composer > summary").click()
     ben.locator("#pill").click()
     expect(ben.locator(".post", has_text="Said into the dark")).to_have_count(1)
+
+
+def test_a_tap_while_home_is_away_leaves_one_where_one_is(server: Server, ben: Page) -> None:
+    ben.wait_for_function(AT_REST)
+    server.stop(kill=True)
+    strip, vault = ben.locator("#strip-connection"), ben.get_by_role("link", name="Vault").first
+    expect(strip).to_be_visible(timeout=12_000)
+    vault.click()  # it would end on the browser's own error page
+    expect(ben.locator(".toast")).to_contain_text("Can't reach home")
+    expect(ben).to_have_url(f"{server.origin}/")
+    server.start()
+    expect(strip).to_be_hidden(timeout=30_000)
+    vault.click()
+    expect(ben.get_by_role("heading", name="Vault")).to_be_visible()
 
 
 def test_a_page_asked_again_after_a_cut_misses_no_change(server: Server, ada: Page, ben: Page) -> None:
