@@ -28,14 +28,10 @@ def index() -> Response:
     cursor = request.headers.get("Last-Event-ID") or request.args.get("since", "")
     if request.method == "HEAD":
         return Response(mimetype="text/event-stream")
-    stream = house().streams.open(g.me, cursor) if keep else None
-    if keep is None or stream is None:
+    opened = house().streams.open(g.me, cursor) if keep else None
+    if keep is None or opened is None:
         return Response(status=503, headers={"Retry-After": str(RETRY_AFTER)})
-    try:
-        greeting = stream.greeting()
-    except BaseException:
-        stream.lost()
-        raise
+    stream, greeting = opened
     keep(stream)
     answer = Response(iter([greeting]), mimetype="text/event-stream")
     answer.headers["X-Accel-Buffering"] = "no"

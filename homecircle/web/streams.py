@@ -183,8 +183,11 @@ class Streams:
     def __len__(self) -> int:
         return len(self._places)
 
-    def open(self, me: Pass, cursor: str) -> Stream | None:
-        """Take a place for a page of this device, from a cursor on; None when all are taken."""
+    def open(self, me: Pass, cursor: str) -> tuple[Stream, bytes] | None:
+        """Take a place for a page of this device, from a cursor on; returns the stream and its first lines.
+
+        None when all places are taken. The stream is told more once it has begun; until then `lost` is its only end.
+        """
         stream = Stream(self, me, cursor)
         with self._lock:
             if len(self._places) >= STREAMS:
@@ -192,10 +195,10 @@ class Streams:
             self._places.add(stream)
         try:
             presence.arrive(me.id)
+            return stream, stream.greeting()
         except BaseException:
             self.leave(stream)
             raise
-        return stream
 
     def begin(self, stream: Stream) -> None:
         """From now on tell this one too."""

@@ -78,7 +78,7 @@ def test_a_server_that_dies_in_the_middle_loses_nothing(server: Server, ada: Pag
 
 
 def test_a_tap_while_home_is_away_leaves_one_where_one_is(server: Server, ben: Page) -> None:
-    ben.wait_for_function(AT_REST)
+    wait_for(lambda: ben.evaluate(AT_REST), "the page to have come to rest")
     server.stop(kill=True)
     strip, vault = ben.locator("#strip-connection"), ben.get_by_role("link", name="Vault").first
     expect(strip).to_be_visible(timeout=12_000)
