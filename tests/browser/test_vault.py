@@ -135,8 +135,7 @@ def test_the_menu_of_a_photo_tells_and_does(album: Page) -> None:
     expect(details.locator(".facts-post")).to_have_attribute("href", f"/feed/{_id(post)}")
     still(album)
     _is_clean(album)
-    for _ in range(2):  # the sheet, then the menu; the photo stays
-        album.keyboard.press("Escape")
+    album.keyboard.press("Escape")  # the sheet; the photo stays
     expect(details).to_be_hidden()
     expect(viewer).to_be_visible()
     viewer.get_by_role("link", name="Reply").click()
