@@ -108,6 +108,7 @@ def test_a_page_asked_again_after_a_cut_misses_no_change(server: Server, ada: Pa
     ada.get_by_role("button", name="Save").click()
     wait_for(lambda: ben.evaluate("1") and failed, "the card to be asked for")
     ben.unroute("**/feed/*?part=card")
+    ada.locator("html[data-bound]").wait_for(state="attached")  # it is on the way to another page
     server.stop()
     server.start()
     expect(ben.locator(".post-text").first).to_have_text("After", timeout=30_000)
