@@ -16,9 +16,12 @@ import os
 import re
 import socket
 import struct
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, cast
 
+import waitress.channel
+import waitress.server
 from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
@@ -48,6 +51,17 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 _ODD = re.compile(rb"[\x00-\x1f\x7f]")
 log = logging.getLogger("homecircle")
+
+
+class _Steady:
+    """Stands in for `time` where waitress measures how long a line has been idle: a Pi that is told the time after its
+    start would close every open line at once, and one whose clock is set back none for as long."""
+
+    time = staticmethod(time.monotonic)
+
+
+for each in (waitress.channel, waitress.server):
+    vars(each)["time"] = _Steady
 
 
 def home_sockets(settings: Config) -> tuple[list[socket.socket], int]:
@@ -226,11 +240,6 @@ class _Task(WSGITask):
         environ["wsgi.file_wrapper"] = _File
         return environ
 
-    def write(self, data: Any) -> None:
-        """Send more of the answer; its head goes with the first piece, not in a packet of its own."""
-        self.channel.is_gathering = not self.wrote_header and self.has_body and bool(data)
-        super().write(data)
-
     def finish(self) -> None:
         """End the answer; one that is a live stream's stays open, without this thread."""
         stream = self.channel.stream
@@ -269,7 +278,6 @@ class HomeChannel(HTTPChannel):
     parser_class = Parser
     task_class = _Task
     error_task_class = _Refusal
-    is_gathering = False  # the head of an answer is being written, and its first piece comes next
     serving: Pass | None = None
     stream: Stream | None = None
 
@@ -304,17 +312,6 @@ class HomeChannel(HTTPChannel):
     def _flush_some(self, do_close: bool = True) -> bool:
         with self.outbuf_lock:  # waitress goes without where no worker is at it; but a stream is told at any time
             return bool(super()._flush_some(do_close=do_close))
-
-    def write_soon(self, data: Any) -> int:
-        """Hand over what shall go out; a head waits for what follows it at once."""
-        if self.is_gathering:
-            self.is_gathering = False
-            with self.outbuf_lock:
-                self.outbufs[-1].append(data)
-                self.current_outbuf_count += len(data)
-                self.total_outbufs_len += len(data)
-            return len(data)
-        return int(super().write_soon(data))
 
     def keep(self, stream: Stream) -> None:
         """The answer that is being given is a live stream's: it stays open."""
