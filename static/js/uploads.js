@@ -311,6 +311,7 @@ class Upload extends EventTarget {
 
   // What cannot be shown is kept by choice; the question says that others then get it as it is.
   async keep() {
+    this.set("uploading"); // the question is answered: one may share already
     const answer = await fetch(`${this.url}/keep`, { method: "POST", body: new URLSearchParams({ open: "1" }) }).catch(() => null);
     if (answer?.status === OTHER) return this.anew();
     if (!answer?.ok) return this.set("asks");

@@ -36,7 +36,7 @@ def test_a_file_that_cannot_be_shown_is_kept_after_a_yes(
     expect(ada.locator("#composer [role=status]", has_text="needs your answer first")).to_be_visible()
     expect(ada.get_by_role("button", name="Keep plan.svg")).to_be_focused()
     ada.keyboard.press("Enter")
-    expect(ada.locator(".shelf-item [name=items]")).to_have_count(1)
+    expect(ada.locator(".shelf-item[data-state=done]")).to_have_count(1)
     share(ada)
     card = ben.locator(".post", has_text="The plan")
     expect(card.locator(".tile")).to_have_count(1)
