@@ -1,10 +1,10 @@
-// "2 new posts – show". At the top of a page on which nobody is in the middle of something they come by themselves.
+// "2 new posts – show". At the top of a page on which nobody is busy they come by themselves.
 import { bringNewer, has, refresh } from "./cards.js";
 import { fill, say } from "./say.js";
 
 const SPOKEN_EVERY = 30_000;
 
-// Somebody writes, chooses or reads in a sheet: nothing may move under the hand.
+// Nothing may move under the hand.
 function busy() {
   if (document.querySelector(".composer[open], details.reply[open], dialog[open]")) return true;
   try {
@@ -23,6 +23,9 @@ export default function pill(element) {
     return waiting.size === 1 ? element.dataset.one : fill(element.dataset.many, { n: waiting.size });
   }
 
+  // It was waiting here for its first photo.
+  const own = (id) => document.getElementById(`draft-${id}`);
+
   function count() {
     for (const id of waiting) if (has(id)) waiting.delete(id);
     return waiting.size;
@@ -31,7 +34,7 @@ export default function pill(element) {
   async function show() {
     try {
       await bringNewer();
-      // Put back from the trash, or more than one page of them: the list is drawn anew.
+      // Put back from the trash, or more than one page of them.
       if (count()) await refresh();
       waiting.clear();
       element.hidden = true;
@@ -58,12 +61,12 @@ export default function pill(element) {
   document.getElementById("live").addEventListener("feed", ({ detail: { id } }) => {
     if (has(id)) return;
     waiting.add(id);
-    const own = document.getElementById(`draft-${id}`) !== null; // it was waiting here for its first photo
-    if ((own || scrollY < 80) && !location.search && !busy()) return show();
+    if ((own(id) || scrollY < 80) && !location.search && !busy()) return show();
     clearTimeout(timer);
     timer = setTimeout(offer, 1000); // one's own post is on its way here by the composer
   });
   document.addEventListener("htmx:after:process", () => {
-    if (!element.hidden && !count()) element.hidden = true;
+    if (!count()) element.hidden = true;
+    else if ([...waiting].some(own)) show(); // its hint was here before its answer
   });
 }

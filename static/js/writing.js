@@ -37,7 +37,8 @@ class Composer {
       for (const upload of drafted()) this.shelf.put(upload);
       this.draw();
     });
-    if (this.element.open) this.text.focus(); // opened before this module was here
+    if (this.element.open) this.text.focus(); // opened before this module was here, and perhaps somebody ticked
+    this.drawAudience();
     this.draw();
   }
 

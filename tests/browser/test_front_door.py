@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import SAMPLES, People, Server, claim, invite, join_by_link, share, write
+from tests.browser.conftest import SAMPLES, People, Server, claim, invite, join_by_link, share, wait_for, write
 
 SEEN_WITHIN = 1_000  # milliseconds from the answer to the one who shares until it stands on the other phone
 # When a post with these words is first there: milliseconds since 1970, by the clock that both pages share.
@@ -18,6 +18,18 @@ WATCH = """(words) => {
   window.seenAt = 0;
   window.stayed = true;
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
+# The answer to *Share* is read only when its post is offered already.
+LATE = """() => {
+  const real = window.fetch;
+  window.fetch = async (...asked) => {
+    const answer = await real(...asked);
+    const isOffered = () => !document.getElementById("pill").hidden;
+    if (new URL(asked[0], location).pathname !== "/feed") return answer;
+    while (!isOffered()) await new Promise((done) => setTimeout(done, 50));
+    window.wasLate = true;
+    return answer;
+  };
 }"""
 ANSWERED = """() => {
   const posted = performance.getEntriesByType("resource").filter((each) => new URL(each.name).pathname === "/feed");
@@ -142,6 +154,35 @@ def test_one_who_joins_can_be_chosen_on_a_page_that_was_open_before(people: Peop
     link, _ = invite(other, "Ben")
     join_by_link(people.come(), link)
     expect(ada.locator("#whom summary")).to_have_text("To everyone")
+    write(ada, "For Ben")
+    ada.locator("#whom summary").click()
+    ada.locator("#whom label", has_text="Ben").click()
+    expect(ada.locator("#whom [data-audience-words]")).to_have_text("Ben")
+    share(ada)
+    expect(ada.locator("#posts .post", has_text="For Ben")).to_contain_text("Just")
+
+
+def test_whom_one_ticks_before_the_scripts_are_here_is_said_when_they_are(ada: Page, ben: Page) -> None:
+    held: list[Route] = []
+    ada.route("**/js/writing.js", lambda route: held.append(route))
+    ada.reload()
+    write(ada, "For Ben")
+    ada.locator("#whom summary").click()
+    ada.locator("#whom label", has_text="Ben").click()
+    wait_for(lambda: ada.evaluate("1") and held, "the scripts to be asked for")
+    held[0].continue_()
+    expect(ada.locator("#whom [data-audience-words]")).to_have_text("Ben")
+
+
+def test_an_own_post_whose_hint_comes_before_its_answer_is_drawn(ada: Page) -> None:
+    """A quick home: the photo is in and the post offered as a new one before the answer to *Share* has been read."""
+    ada.evaluate(LATE)
+    ada.locator(".bar input[type=file]").set_input_files(SAMPLES / "lake-12mp.jpg")
+    ada.get_by_label("Your words").fill("A quick home")
+    share(ada)
+    expect(ada.locator("#posts .post", has_text="A quick home")).to_be_visible(timeout=40_000)
+    expect(ada.locator("#pill")).to_be_hidden()
+    assert ada.evaluate("window.wasLate")
 
 
 def test_a_removed_post_goes_and_comes_back(ada: Page, ben: Page) -> None:
